@@ -3,6 +3,7 @@
 import dataclasses
 import re
 import sys
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -87,6 +88,18 @@ def held(network, peer):
     ]  # fmt: skip
 
 
+def nodes(network):
+    """What is computed, by op and type: names aside, and without what leaves all as it is."""
+    found = cr.Graph({"y": build_network(network, network.input_shape, batch=2).output}).nodes
+    moving = (node for node in found if not (node.op.kind == "view" and node.inputs[0].type == node.type))
+    return Counter((node.op.name, repr(node.type)) for node in moving)
+
+
+def is_chain(network):
+    """Whether a network is nothing but layers one behind the other."""
+    return not re.search(r"Network\(|GraphLayer|Residual|Formula|Function|Latent|lambda", repr(network))
+
+
 FORMS = {
     ("from a row to a row", "torch"): "channels of the picture that a row becomes stand first there",
     ("Reshape 0", "torch"): "as above",
@@ -120,16 +133,20 @@ def test_what_goes_there_comes_back(name, peer, frozen):
     learned = values(network)
     made = there(network, learned, peer)
     if peer == "torch":
-        export = cr.nn.Export(network, network.input_shape)
         x = given_to(network)
-        x = np.moveaxis(x, -1, 1) if channels_first(export.steps(export.built()))[0] else x
+        x = np.moveaxis(x, -1, 1) if channels_first(cr.nn.Export(network, network.input_shape))[0] else x
         is_id = any(isinstance(item, nn.Embedding) for item in made.modules())
         back, found = cr.from_torch(made, torch.as_tensor(x).long() if is_id else torch.as_tensor(x))
     else:
         back, found = cr.from_keras(made)
     # That both compute the same, at inference and in training, from_torch and from_keras see to themselves.
-    assert sum(value.size for value in found.values()) == sum(value.size for value in learned.values())
-    assert (held(back, peer) == held(network, peer)) == ((name, peer) not in FORMS)
+    kept = {"torch": np.float64, "keras": np.float32}[peer]
+    bits = [Counter((each.shape, each.astype(kept).tobytes()) for each in values.values()) for values in (learned, found)]
+    assert bits[0] == bits[1]
+    if is_chain(network):
+        assert (held(back, peer) == held(network, peer)) == ((name, peer) not in FORMS)
+    else:
+        assert nodes(back) == nodes(network)
     assert bool(build_network(back, back.input_shape).parameters) == bool(
         build_network(network, network.input_shape).parameters
     )
@@ -292,7 +309,7 @@ class BothEnds(nn.Module):
 
 def test_a_module_that_is_used_twice_is_one_layer():
     network, found = cr.from_torch(Shared(), input_shape=(3,))
-    assert network.layers[0] is network.layers[2]
+    assert network.layers[0] is network.layers[1]  # each with the function behind it
     assert {name: value.shape for name, value in found.items() if "W" in name} == {"dense1.W": (3, 3), "dense2.W": (3, 2)}
     cr.from_torch(Shared("beside"), input_shape=(3,))
     with pytest.raises(OptionError, match=r"c\.weight of Shared, which is a\.weight too"):
@@ -321,7 +338,7 @@ def test_what_requires_no_gradient_is_frozen_and_goes_back_so():
     assert network.layers == (cr.Frozen(cr.Dense(5), cr.BatchNorm()), cr.Activation("tanh"), cr.Dense(2))
     run = cr.fit(network, NUMBERS, initial=(network, found), epochs=2)
     for name in ("dense1.W", "batch_norm1.mean", "batch_norm1.gain"):
-        np.testing.assert_array_equal(run.states()[name], found[name].astype(np.float32))
+        np.testing.assert_array_equal((run.parameters() | run.states())[name], found[name].astype(np.float32))
     again = cr.to_torch(run)
     assert [parameter.requires_grad for parameter in again.parameters()] == [False] * 4 + [True] * 2
     x = torch.randn(9, 4)
@@ -347,7 +364,7 @@ def test_what_is_not_trainable_in_keras_is_frozen_and_goes_back_so():
     assert first is second
     assert isinstance(last, cr.Dense)
     run = cr.fit(cr.Sequential(frozen, last, input_shape=(4,)), NUMBERS, initial=(network, found), epochs=1)
-    np.testing.assert_array_equal(run.states()["dense1.W"], found["dense1.W"])
+    np.testing.assert_array_equal(run.parameters()["dense1.W"], found["dense1.W"])
     again = cr.to_keras(run)
     assert [layer.trainable for layer in again.layers if layer.weights] == [False, False, True]
 
@@ -360,3 +377,298 @@ def test_the_units_that_a_module_takes_are_kept():
     np.testing.assert_allclose(
         run.predict(x), module(torch.tensor(x, dtype=torch.float32)).detach().numpy(), rtol=1e-5, atol=1e-6
     )
+
+
+# ---- what people bring: there and back, trained on, and as everything else
+
+
+class Block(nn.Module):
+    """The block of a ResNet, made smaller."""
+
+    def __init__(self, given, made, stride=1):
+        super().__init__()
+        self.conv1, self.bn1 = nn.Conv2d(given, made, 3, stride=stride, padding=1, bias=False), nn.BatchNorm2d(made)
+        self.conv2, self.bn2 = nn.Conv2d(made, made, 3, padding=1, bias=False), nn.BatchNorm2d(made)
+        self.relu = nn.ReLU(inplace=True)
+        self.down = nn.Sequential(nn.Conv2d(given, made, 1, stride), nn.BatchNorm2d(made)) if given != made else None
+
+    def forward(self, x):
+        out = self.bn2(self.conv2(self.relu(self.bn1(self.conv1(x)))))
+        out += x if self.down is None else self.down(x)
+        return self.relu(out)
+
+
+class UNet(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.down, self.middle = nn.Conv2d(1, 3, 3, padding=1), nn.Conv2d(3, 4, 3, padding=1)
+        self.up, self.out = nn.ConvTranspose2d(4, 3, 2, stride=2), nn.Conv2d(6, 1, 1)
+
+    def forward(self, x):
+        first = F.relu(self.down(x))
+        again = self.up(F.relu(self.middle(F.max_pool2d(first, 2))))
+        return torch.sigmoid(self.out(torch.cat([first, again], dim=1))).flatten(1)
+
+
+class Siamese(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.encoder, self.out = nn.Sequential(nn.Linear(3, 6), nn.ReLU(), nn.Linear(6, 4)), nn.Linear(4, 1)
+
+    def forward(self, one, other):
+        return torch.sigmoid(self.out(torch.abs(self.encoder(one) - self.encoder(other))))
+
+
+class Heads(nn.Module):
+    def __init__(self, by_name):
+        super().__init__()
+        self.body, self.policy, self.value, self.by_name = nn.Linear(4, 8), nn.Linear(8, 3), nn.Linear(8, 1), by_name
+
+    def forward(self, x):
+        h = torch.tanh(self.body(x))
+        found = {"policy": F.softmax(self.policy(h), dim=-1), "value": self.value(h)}
+        return found if self.by_name else tuple(found.values())
+
+
+class Pinn(nn.Module):
+    """u(x, t), 0 at both walls."""
+
+    def __init__(self):
+        super().__init__()
+        self.l1, self.l2, self.l3 = nn.Linear(2, 8), nn.Linear(8, 8), nn.Linear(8, 1)
+
+    def forward(self, x, t):
+        h = torch.tanh(self.l2(torch.sin(self.l1(torch.cat([x, t], dim=1))))) ** 2
+        return x * (1 - x) * self.l3(h)
+
+
+class Squeezed(nn.Module):
+    """A picture's channels, weighed by what they are on average."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.gate, self.out = nn.Conv2d(2, 4, 3, padding=1), nn.Linear(4, 4), nn.Linear(4, 2)
+
+    def forward(self, x):
+        h = F.silu(self.conv(x))
+        w = torch.sigmoid(self.gate(h.mean(dim=(2, 3)))).view(-1, 4, 1, 1)
+        return self.out((h * w).mean(dim=(2, 3)))
+
+
+class Gated(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.both, self.norm, self.out = nn.Linear(3, 8), nn.LayerNorm(4, elementwise_affine=False), nn.Linear(4, 1)
+        self.register_buffer("mean", torch.tensor([1.0, 2.0, 3.0]))
+        self.register_buffer("deviation", torch.tensor([2.0, 0.5, 1.5]))
+
+    def forward(self, x):
+        a, b = self.both(((x - self.mean) / self.deviation).clamp(min=-1, max=2.0)).chunk(2, dim=-1)
+        return self.out(self.norm(a + 0.1 * a * torch.sigmoid(b))).squeeze(-1)
+
+
+class Added(nn.Module):
+    def __init__(self, inner):
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, x):
+        return x + self.inner(x)
+
+
+class Packed(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.memory, self.out = nn.LSTM(3, 5, batch_first=True), nn.Linear(5, 2)
+
+    def forward(self, x, lengths):
+        packed = nn.utils.rnn.pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
+        return self.out(self.memory(packed)[1][0][-1])
+
+
+def drawn(*shapes):
+    torch.manual_seed(0)
+    found = tuple(torch.randn(6, *shape) for shape in shapes)
+    return found[0] if len(found) == 1 else found
+
+
+resnet = nn.Sequential(
+    nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), Block(4, 4), Block(4, 6, 2), nn.AdaptiveAvgPool2d((1, 1)), nn.Flatten(),
+    nn.Linear(6, 2),
+)  # fmt: skip
+BROUGHT = {
+    "resnet": (resnet, drawn((3, 8, 8))), "u-net": (UNet(), drawn((1, 8, 8))), "siamese": (Siamese(), drawn((3,), (3,))),
+    "heads": (Heads(by_name=False), drawn((4,))), "heads by name": (Heads(by_name=True), drawn((4,))),
+    "equation": (Pinn(), drawn((1,), (1,))), "squeeze and excite": (Squeezed(), drawn((2, 4, 4))), "gated": (Gated(), drawn((3,))),
+    "double": (nn.Linear(3, 2).double(), drawn((3,)).double()),
+    "statistics alone": (nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4, affine=False), nn.Linear(4, 2)), drawn((3,))),
+    "instances": (nn.Sequential(nn.Conv2d(2, 4, 3), nn.InstanceNorm2d(4), nn.Flatten(), nn.Linear(36, 2)), drawn((2, 5, 5))),
+    "no biases": (Reader(nn.LSTM, "last", bias=False), torch.randint(0, 7, (6, 5))),
+}  # fmt: skip
+
+
+def columns(x):
+    """What our network, and the module that it becomes, take for the inputs of a module of rows."""
+    return torch.cat(x, dim=1) if isinstance(x, tuple) else x
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("mode", [True, False], ids=["train", "eval"])
+@pytest.mark.parametrize("name", BROUGHT)
+def test_what_people_bring_comes_goes_and_learns(name, mode):
+    module, x = BROUGHT[name]
+    module.train(mode)
+    before = {key: value.clone() for key, value in module.state_dict().items()}
+    network, found = imported = cr.from_torch(module, x)
+    assert module.training is mode
+    assert all(torch.equal(before[key], value) for key, value in module.state_dict().items())
+    there = cr.to_torch(network, found)
+    weights = [
+        Counter((tuple(each.shape), each.detach().numpy().tobytes()) for each in one.parameters()) for one in (module, there)
+    ]
+    assert weights[0] == weights[1]
+    given = columns(x)
+    assert nodes(cr.from_torch(there, given).network) == nodes(network)
+    ours = given.numpy() if given.ndim < 4 else given.permute(0, 2, 3, 1).numpy()
+    y = RANDOM.normal(size=(6, *build_network(network, network.input_shape).output.shape[1:]))
+    dtype = "float64" if given.dtype == torch.float64 else "float32"
+    run = cr.fit(network, (ours, y), loss="mean_squared_error", initial=imported, epochs=2, batch_size=5, dtype=dtype)
+    with torch.no_grad():
+        trained = cr.to_torch(run)(given).numpy().reshape(6, -1)
+    np.testing.assert_allclose(trained, run.predict(ours), rtol=0, atol=1e-6 * np.abs(run.predict(ours)).max())
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", ["heads", "squeeze and excite"])
+def test_a_run_that_was_opened_again_goes_there_too(name, tmp_path):
+    module, x = BROUGHT[name]
+    network, _ = imported = cr.from_torch(module, x)
+    ours = x.numpy() if x.ndim < 4 else x.permute(0, 2, 3, 1).numpy()
+    y = RANDOM.normal(size=(6, *build_network(network, network.input_shape).output.shape[1:]))
+    run = cr.fit(network, (ours, y), loss="mean_squared_error", initial=imported, epochs=2, batch_size=5, folder=tmp_path)
+    opened = cr.open_run(run.folder)
+    with torch.no_grad():
+        there = cr.to_torch(opened)(x).numpy()
+    np.testing.assert_allclose(there, run.predict(ours), rtol=0, atol=1e-6 * np.abs(run.predict(ours)).max())
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", [name for name in BROUGHT if name != "no biases"])
+def test_gradients_there_are_ours(name):
+    module, x = BROUGHT[name]
+    network, found = cr.from_torch(module.eval(), x)
+    found = {key: value.astype(float) for key, value in found.items()}
+    there, given = cr.to_torch(network, found), columns(x).double()
+    output = there(given)
+    pulls = np.cos(np.arange(output.numel())).reshape(output.shape)
+    (output * torch.from_numpy(pulls)).sum().backward()
+    arrays = {key: np.zeros(value.shape) for key, value in there.state_dict().items()}
+    arrays |= {key: value.grad.numpy() for key, value in there.named_parameters()}
+    theirs = cr.nn.from_peer(network, arrays, "pytorch")
+    ours = given.numpy() if given.ndim < 4 else given.permute(0, 2, 3, 1).numpy()
+    built = build_network(network, ours.shape[1:], batch=6)
+    leaves = {key: item.node for key, item in (*built.parameters.items(), *built.states.items())}
+    wrt = {key: item.node for key, item in built.parameters.items()}
+    slopes = cr.grad(cr.ops.sum(built.output * cr.constant(pulls.reshape(built.output.shape))), list(wrt.values()))
+    mine = cr.compute(slopes, {leaf: found[key] for key, leaf in leaves.items()} | {built.input: ours})
+    for key, slope in zip(wrt, mine, strict=True):
+        np.testing.assert_allclose(theirs[key], slope, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_blocks_become_residual_connections():
+    network, _ = cr.from_torch(
+        nn.Sequential(nn.Linear(3, 4), Added(nn.Sequential(nn.Linear(4, 4), nn.Tanh(), nn.Linear(4, 4)))), input_shape=(3,)
+    )
+    assert network.layers == (cr.Dense(4), cr.Residual(cr.Dense(4, "tanh"), cr.Dense(4)))
+    assert "return x1 + x2" in cr.nn.to_code(network, "pytorch")
+
+
+REFUSED = {
+    "packed": (Packed(), (torch.randn(4, 6, 3), torch.tensor([6, 3, 2, 5])), "packs sequences of several lengths"),
+    "attention": (nn.Sequential(nn.TransformerEncoderLayer(4, 2, batch_first=True)), torch.randn(4, 5, 4), "TransformerEncoderLayer"),
+    "weight norm": (nn.Sequential(nn.utils.parametrizations.weight_norm(nn.Linear(3, 4))), drawn((3,)), "computed of others before"),
+    "spectral norm": (nn.Sequential(nn.utils.spectral_norm(nn.Linear(3, 4))), drawn((3,)), "computed of others before"),
+    "of the batch": (nn.Sequential(nn.BatchNorm1d(3, track_running_stats=False)), drawn((3,)), "not followed by a momentum"),
+}  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_is_unlike_is_refused_in_words(name):
+    module, x, words = REFUSED[name]
+    with pytest.raises(OptionError, match=words):
+        cr.from_torch(module, x)
+
+
+def models():
+    """Keras' models as people write them, by name."""
+    layers, given = keras.layers, lambda *shape, **how: keras.Input(shape, **how)
+    x = given(8, 8, 3)
+    h = layers.BatchNormalization(scale=False)(layers.Conv2D(4, 3, padding="same", activation="relu")(x))
+    h = layers.Add()([h, layers.Conv2D(4, 3, padding="same")(h)])
+    h = layers.add([layers.Conv2D(6, 1, strides=2)(h), layers.Conv2D(6, 3, strides=2)(layers.ZeroPadding2D(1)(h))])
+    yield "resnet", keras.Model(x, layers.Dense(2)(layers.GlobalAveragePooling2D()(h)))
+    encoder = keras.Sequential([given(3), layers.Dense(6, "relu"), layers.Dense(4)])
+    one, other = given(3, name="one"), given(3, name="other")
+    yield "siamese", keras.Model([one, other], layers.Dense(1)(keras.ops.abs(encoder(one) - encoder(other))))
+    yield "siamese by name", keras.Model({"one": one, "other": other}, layers.Average()([encoder(one), encoder(other)]))
+    x = given(4)
+    h = layers.Dense(8, "tanh")(x)
+    yield "heads", keras.Model(x, {"policy": layers.Dense(3, "softmax")(h), "value": layers.Dense(1)(h)})
+    x, t = given(1), given(1)
+    h = keras.ops.tanh(layers.Dense(8)(keras.ops.sin(layers.Dense(8)(layers.Concatenate()([x, t]))))) ** 2
+    yield "equation", keras.Model([x, t], x * (1 - x) * layers.Dense(1)(h))
+    yield (
+        "causal",
+        keras.Sequential([given(12, 2), layers.Conv1D(4, 3, padding="causal"), layers.GlobalMaxPooling1D(), layers.Dense(2)]),
+    )
+    x = given(4, 4, 2)
+    h = layers.Conv2D(4, 3, padding="same")(x)
+    w = layers.Dense(4, "sigmoid")(layers.GlobalAveragePooling2D(keepdims=True)(h))
+    yield "squeeze and excite", keras.Model(x, layers.Dense(2)(layers.GlobalAveragePooling2D()(h * w)))
+    yield (
+        "each step",
+        keras.Sequential(
+            [
+                given(5, 4),
+                layers.TimeDistributed(layers.Dense(3, "tanh")),
+                layers.Permute((2, 1)),
+                layers.GRU(2, use_bias=False),
+            ]
+        ),
+    )
+
+
+MODELS = dict(models())
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", MODELS)
+def test_models_come_go_and_learn(name):
+    model = MODELS[name]
+    network, found = imported = cr.from_keras(model)
+    there = cr.to_keras(network, found)
+    bits = [Counter((each.shape, np.asarray(each).tobytes()) for each in one.get_weights()) for one in (model, there)]
+    assert bits[0] == bits[1]
+    assert nodes(cr.from_keras(there).network) == nodes(network)
+    x = RANDOM.normal(size=(6, *network.input_shape))
+    y = RANDOM.normal(size=(6, build_network(network, network.input_shape).output.shape[1]))
+    run = cr.fit(network, (x, y), loss="mean_squared_error", initial=imported, epochs=2, batch_size=2)
+    trained = np.asarray(keras.ops.convert_to_numpy(cr.to_keras(run)(x)))
+    np.testing.assert_allclose(trained, run.predict(x), rtol=0, atol=1e-6 * np.abs(run.predict(x)).max())
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_an_adapted_norm_is_a_scale():
+    norm = keras.layers.Normalization()
+    norm.adapt(RANDOM.normal(3.0, 2.0, size=(50, 4)).astype(np.float32))
+    network, _ = cr.from_keras(keras.Sequential([keras.Input((4,)), norm, keras.layers.Dense(2)]))
+    assert isinstance(network.layers[0], cr.nn.Scale)
+    np.testing.assert_allclose(network.layers[0].offset, norm.mean.cpu().numpy().reshape(-1), rtol=1e-6)
+
+
+def test_masks_are_refused_in_words():
+    model = keras.Sequential([keras.Input((6, 3)), keras.layers.Masking(0.0), keras.layers.LSTM(5)])
+    with pytest.raises(OptionError, match=r"masking .* padding=0\.0"):
+        cr.from_keras(model)

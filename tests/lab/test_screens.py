@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
+from chainrule.errors import OptionError
 from chainrule.lab.desk import Desk
 from chainrule.lab.session import Session
 
@@ -40,6 +41,17 @@ def test_every_network_can_be_walked_through(desk):
         assert {step["state"] for step in backward} <= {"agrees", "kink", "unclear"}
         assert "<style" not in found["svg"]
     assert {row["name"] for row in desk.read("update", {})["rows"]} == set(desk.read("state", {})["parameters"])
+
+
+def test_frozen_weights_are_told_beside_those_that_are_trained():
+    desk = Desk(Session(cr.Training("2-4-2", cr.data.moons(n=60), batch_size=10)))
+    desk.act("network", {"text": "2-4:tanh:frozen-2"})
+    state = desk.read("state", {})
+    assert list(state["weights"]) == ["dense1.W", "dense1.b", "dense2.W", "dense2.b"]
+    assert list(state["parameters"]) == ["dense2.W", "dense2.b"]
+    with pytest.raises(OptionError, match=r"dense1\.W, which is frozen"):
+        desk.act("set", {"name": "dense1.W", "index": [0, 0], "value": 1.0})
+    desk.close()
 
 
 def test_every_picture_that_is_offered_is_made(desk):

@@ -29,6 +29,7 @@ from chainrule.nn import (
     MaxPool,
     OneHot,
     Reshape,
+    Residual,
     Sequential,
     TimeDistributed,
     UpSample,
@@ -146,8 +147,61 @@ CASES = {
     "named/inside": Case(_net(Dense(3, "tanh", name="block/first"), Dense(1, name="out"), shape=(2,))),
 }  # fmt: skip
 
-TWICE = Dense(3, "tanh")
-CASES["one layer twice"] = Case(_net(TWICE, Activation("sigmoid"), TWICE, shape=(3,)), NONE)
+TWICE, SEEN = Dense(3, "tanh"), (Dense(4, "relu"), LayerNorm(gain=False, bias=False))
+DOWN, UP, MIDDLE = (Conv2D(2, 3, "relu", padding="same") for _ in range(3))
+
+
+def _hourglass(x):
+    first = DOWN(x)
+    again = UpSample(2)(MIDDLE(MaxPool(2)(first)))
+    return GlobalAveragePool()(UP(cr.ops.concatenate(first, again, axis=3)))
+
+
+def _eyes(left, right):
+    one, other = (SEEN[1](SEEN[0](each)) for each in (left, right))
+    return LAST(cr.ops.concatenate(one * other, cr.ops.absolute(one - other), axis=1))
+
+
+def _arithmetic(x):
+    z = FIRST(x)
+    return (2.0 - z) / (1.0 + cr.ops.exp(-z)) + cr.ops.minimum(cr.ops.sin(z), 0.5) * z
+
+
+FIRST, LAST = Dense(3), Dense(2)
+CASES |= {
+    "one layer twice": Case(_net(TWICE, Activation("sigmoid"), TWICE, shape=(3,))),
+    "residual": Case(_net(Dense(4, "tanh"), Residual(Dense(5, "relu"), Dropout(0.1), Residual(Dense(5)), Dense(4)), Dense(2), shape=(3,))),
+    "residual pictures": Case(
+        _net(
+            Conv2D(3, 3, padding="same"), Residual(Conv2D(3, 3, padding="same"), BatchNorm(), Activation("relu"), Conv2D(3, 1)),
+            Activation("relu"), Flatten(), Dense(2), shape=(4, 4, 2),
+        )
+    ),
+    "hourglass": Case(cr.Network(_hourglass, inputs={"x": (4, 4, 1)})),
+    "two eyes": Case(cr.Network(_eyes, inputs={"left": (3,), "right": (3,)})),
+    "arithmetic": Case(cr.Network(_arithmetic, inputs={"x": (2,)})),
+    "zeros around": Case(
+        _net(lambda x: cr.ops.pad(x, low=(0, 1, 2, 0), high=(0, 1, 0, 0), interior=(0, 0, 0, 0)), Conv2D(2, 3, stride=2), shape=PICTURE)
+    ),
+    "turned": Case(
+        _net(
+            lambda x: cr.ops.flip(x, axes=(1,)), GRU(3, bias=False, return_sequences=True), lambda x: cr.ops.transpose(x, axes=(0, 2, 1)),
+            LSTM(2, bias=False, return_sequences=True), RNN(2, bias=False), shape=(4, 2),
+        )
+    ),
+    "formulas": Case(
+        _net(
+            *(cr.Formula(text) for text in ("min(max(x, 0), 6)", "x/(1 + abs(x))", "x*tanh(softplus(x))", "-softplus(-x)")),
+            cr.Formula("x - tanh(x)"), cr.Formula("(x - max(x)) - log(sum(exp(x - max(x))))"), cr.Formula("3*x + x^2"), shape=(3,),
+        )
+    ),
+    "norms without gains": Case(
+        _net(BatchNorm(gain=False, bias=False), GroupNorm(2, gain=False, bias=False), LayerNorm(bias=False), shape=(3, 3, 4))
+    ),
+    "a gain alone": Case(_net(BatchNorm(bias=False), GroupNorm(2, bias=False), shape=(3, 3, 4))),
+    "a bias alone": Case(_net(BatchNorm(gain=False), LayerNorm(gain=False), shape=(3, 3, 4)), KERAS),
+}  # fmt: skip
+"""Where layers are joined otherwise than one behind the other, or used twice; and norms without a gain or a bias."""
 
 
 def channels_first(code: str) -> tuple[bool, bool]:

@@ -25,6 +25,11 @@ def network():
     return cr.Sequential(cr.Dense(5, "tanh"), cr.Frozen(cr.Dense(4, "tanh")), cr.Dense(2, "softmax"))
 
 
+@pytest.fixture(scope="module")
+def old():
+    return cr.fit("2-6-4-2 tanh softmax", MOONS, epochs=5)
+
+
 OPTIMIZERS = {
     "sgd": (cr.SGD(0.1), None),
     "adam": (cr.Adam(0.02), None), "decay": (cr.AdamW(0.02, 0.1), None), "lbfgs": (cr.LBFGS(iterations=5), None),
@@ -38,16 +43,13 @@ def test_frozen_weights_stay_to_the_bit_and_the_others_move(name, engine):
     optimizer, loss = OPTIMIZERS[name]
     loss = loss or cr.CrossEntropy() + cr.L2(0.1, biases=True)
     run = cr.fit(network(), MOONS, optimizer=optimizer, loss=loss, epochs=3, engine=engine, replicas=2)
-    assert set(run.parameters()) == {"dense1.W", "dense1.b", "dense3.W", "dense3.b"}
-    assert set(run.states()) == {"dense2.W", "dense2.b"}
+    assert list(run.parameters()) == [f"dense{layer}.{label}" for layer in (1, 2, 3) for label in "Wb"]
+    assert not run.states()
     for replica in range(2):
-        begun = run.at(0)
-        for key, value in run.states(replica).items():
-            np.testing.assert_array_equal(value, begun.states(replica)[key])
-        assert all(
-            np.any(value != begun.parameters(replica)[key]) for key, value in run.parameters(replica).items() if "W" in key
-        )
-    values = {**run.parameters(), **run.states()}
+        begun = run.at(0).parameters(replica)
+        same = {key: np.array_equal(value, begun[key]) for key, value in run.parameters(replica).items() if "W" in key}
+        assert same == {"dense1.W": False, "dense2.W": True, "dense3.W": False}
+    values = run.parameters()
     x = run.dataset_info.scaling.apply(MOONS.train.x)
     np.testing.assert_allclose(run.predict(MOONS.train.x), by_hand(run.problem.network, values, x), rtol=1e-5)
     assert not [key for key in run.trainer.state if key.startswith("dense2.W.")]  # nothing is remembered of them
@@ -55,7 +57,7 @@ def test_frozen_weights_stay_to_the_bit_and_the_others_move(name, engine):
 
 def test_what_is_trained_is_what_a_network_learns_whose_other_weights_are_held_by_hand():
     """Beside a training whose frozen layer is a function of constants."""
-    first = {**(begun := cr.fit(network(), MOONS, epochs=0, dtype="float64")).parameters(), **begun.states()}
+    first = cr.fit(network(), MOONS, epochs=0, dtype="float64").parameters()
     W, b = (first[f"dense2.{each}"] for each in "Wb")
 
     def held(x):
@@ -98,7 +100,7 @@ def test_a_run_is_kept_resumed_branched_replayed_and_carried(tmp_path):
     assert run.branch(7).hash == run.hash == run.at(run.trainer.step).hash
     assert pickle.loads(pickle.dumps(run)).hash == run.hash
     assert cr.Training.of(run).fit().hash == run.hash
-    assert run.branch(7, optimizer="sgd").states()["dense2.W"].tolist() == run.states()["dense2.W"].tolist()
+    assert run.branch(7, optimizer="sgd").parameters()["dense2.W"].tolist() == run.parameters()["dense2.W"].tolist()
     with pytest.raises(OptionError, match=r"dense2.W .* frozen"):
         run.ledger(3, "dense2.W")
     assert run.ledger(3, "dense1.W")
@@ -122,6 +124,51 @@ def test_what_is_counted():
     assert (found.total, found.frozen, [row.frozen for row in found.rows]) == (25, 24, [0, 24, 0])
     assert "24 frozen" in str(found)
     assert "frozen, not trained: 24" in str(found)
+
+
+def test_all_weights_are_told_wherever_weights_are_told(tmp_path):
+    inner = cr.Sequential(cr.Frozen(cr.Dense(3, "tanh"), cr.BatchNorm()), cr.Dense(2, "softmax"))
+    run = cr.fit(inner, MOONS, epochs=1)
+    names = ["dense1.W", "dense1.b", "batch_norm1.gain", "batch_norm1.b", "dense2.W", "dense2.b"]
+    assert list(run.parameters()) == list(run.model().weights) == names
+    assert list(run.states()) == ["batch_norm1.mean", "batch_norm1.variance"]
+    learner = cr.trainer(inner, loss="cross_entropy")
+    learner.step(MOONS.train.x, MOONS.train.y)
+    assert learner.parameters().keys() == set(names)
+    assert run.parameters().keys() <= cr.nn.to_peer(run, run.parameters() | run.states(), "jax").keys()
+    cr.export(run, tmp_path / "run.safetensors")
+    assert pickle.loads(pickle.dumps(run)).parameters().keys() == set(names)
+    model = cr.train.Model(run.problem, run.parameters(), states=run.states())
+    assert model.cost(MOONS.test.x, MOONS.test.y) == run.model().cost(MOONS.test.x, MOONS.test.y)
+    again = cr.fit(inner, MOONS, epochs=0, initial=run.parameters() | run.states(), seed=9)
+    assert again.hash == run.hash
+
+
+def test_what_is_frozen_as_it_was_drawn_is_pointed_out(old):
+    new = cr.Sequential(cr.Frozen(*old.problem.network.layers[:2]), cr.Dense(2, "softmax"))
+    drawn, taken_over = (cr.Training(new, MOONS, epochs=1, initial=initial) for initial in (None, old))
+    for told in (drawn, drawn.fit()):
+        assert "frozen as drawn at random: dense1, dense2; to keep" in str(told)
+    for told in (
+        taken_over,
+        taken_over.fit(),
+        cr.fit(network(), MOONS, epochs=1, initial=cr.fit(network(), MOONS, seed=1).parameters()),
+    ):
+        assert "at random" not in str(told)
+    finding = drawn.fit().doctor(only=["frozen at random"])["frozen at random"]
+    assert (finding.grade, finding.numbers["layers"]) == ("remark", ["dense1", "dense2"])
+    assert list(finding.cures[1].training.problem.parameters) == [
+        f"dense{layer}.{label}" for layer in (1, 2, 3) for label in "Wb"
+    ]
+    assert taken_over.fit().doctor(only=["frozen at random"])["frozen at random"].grade == "fine"
+
+
+def test_the_drawing_says_what_is_frozen():
+    drawing = cr.views.networks.draw_network(network(), input_shape=(2,))
+    assert [item.column.frozen for item in drawing.items] == [False, False, True, False]
+    assert "4 neurons, frozen" in drawing.svg()
+    assert "Training leaves the weights of frozen layers" in drawing.reading
+    assert "frozen" not in cr.views.networks.draw_network("2-4-1").svg()
 
 
 def test_a_step_trainer_and_a_sweep():
@@ -152,7 +199,7 @@ def test_one_layer_is_frozen_at_each_use_or_at_none():
         with pytest.raises(OptionError, match="dense1 is frozen at one use and trained at another"):
             cr.fit(cr.Sequential(*layers, cr.Dense(2, "softmax")), MOONS, epochs=1)
     twice = cr.fit(cr.Sequential(cr.Frozen(layer), cr.Frozen(layer), cr.Dense(2, "softmax")), MOONS, epochs=1)
-    assert set(twice.states()) == {"dense1.W", "dense1.b"}
+    assert list(twice.parameters()) == ["dense1.W", "dense1.b", "dense2.W", "dense2.b"]
     with pytest.raises(OptionTypeError, match="nothing to freeze"):
         cr.Frozen()
     with pytest.raises(GraphError, match="outside a network"):
@@ -184,17 +231,12 @@ def test_what_a_text_cannot_say():
 # ---- first weights of another network
 
 
-@pytest.fixture(scope="module")
-def old():
-    return cr.fit("2-6-4-2 tanh softmax", MOONS, epochs=5)
-
-
 def test_layers_carry_their_weights_wherever_they_stand(old):
     front = old.problem.network.layers[:2]
     new = cr.Sequential(cr.Dense(2), cr.Frozen(*front), cr.Dense(3, "tanh"), cr.Dense(2, "softmax"))
     run = cr.fit(new, MOONS, epochs=2, initial=old)
     for here, there in (("dense2", "dense1"), ("dense3", "dense2")):
-        np.testing.assert_array_equal(run.states()[f"{here}.W"], old.parameters()[f"{there}.W"])
+        np.testing.assert_array_equal(run.parameters()[f"{here}.W"], old.parameters()[f"{there}.W"])
     tuned = cr.Sequential(new.layers[0], *front, *new.layers[2:])  # thawed
     again = cr.fit(tuned, MOONS, epochs=0, initial=run)
     np.testing.assert_array_equal(again.predict(MOONS.test.x), run.predict(MOONS.test.x))
@@ -206,7 +248,7 @@ def test_values_come_from_runs_models_pairs_and_equal_networks(old):
     values = {**old.parameters(), **old.states()}
     for given in (old, old.model(), (old.problem.network, values)):
         run = cr.fit(new, MOONS, epochs=0, initial=given)
-        np.testing.assert_array_equal(run.states()["dense1.W"], values["dense1.W"])
+        np.testing.assert_array_equal(run.parameters()["dense1.W"], values["dense1.W"])
     assert cr.fit("2-6-4-2 tanh softmax", MOONS, epochs=0, initial=old).hash == old.hash
     assert cr.trainer(new, loss="cross_entropy", initial=old).step(MOONS.train.x, MOONS.train.y) > 0
     training = cr.Training(new, MOONS, epochs=1, initial=old)

@@ -46,7 +46,7 @@ def code_for(changes: Mapping[str, Any]) -> str:
 
 def _written(name: str, value: Any) -> str:
     if name == "initial" and value:
-        return f"{{name: run.states()[name] for name in {tuple(value)!r}}}"
+        return f"{{name: run.parameters()[name] for name in {tuple(value)!r}}}"
     return code_of(value)
 
 
@@ -115,6 +115,15 @@ def wider(patient: Patient, times: int = 2, least: int = 1) -> tuple[Cure, ...]:
     made = Sequential(*more, last, input_shape=network.input_shape)
     words = f"{_TIMES[times]} as many units{f', {least} at least' * (least > 1)}"
     return changed(patient, words, {"network": made, **without_start(patient)})
+
+
+def unfrozen(patient: Patient) -> Layer | None:
+    """The network with its frozen layers trained; None for one that is no Sequential."""
+    network = patient.problem.network
+    if not isinstance(network, Sequential):
+        return None
+    layers = [each for one in network.layers for each in (one.layers if isinstance(one, Frozen) else (one,))]
+    return Sequential(*layers, input_shape=network.input_shape)
 
 
 def without_start(patient: Patient) -> dict[str, Any]:

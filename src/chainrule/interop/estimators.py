@@ -328,8 +328,9 @@ def _none_negative(weights: Array, given: str) -> Array:
 
 def _warm(training: Training, before: Run) -> Training:
     """A training that begins with the parameters of the run before."""
-    known = {name: array.shape for name, array in before.parameters().items()}
-    found = {name: item.node.shape for name, item in training.problem.parameters.items()}
+    known, found = (
+        {name: item.node.shape for name, item in problem.parameters.items()} for problem in (before.problem, training.problem)
+    )
     if known != found:
         wrong = next(name for name in (*found, *known) if known.get(name) != found.get(name))
         raise ShapeError(

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
+import numpy as np
+
 from chainrule.checks import Extents, Natural, checked
 from chainrule.interop.portable import portable
 from chainrule.interop.wiring import Imported
@@ -20,8 +22,10 @@ def from_torch(module: Any, example: Any = None, *, input_shape: Extents | None 
     A module none of whose parameters requires a gradient becomes a `Frozen`.
 
     module: a torch.nn.Sequential, or any module whose forward joins known modules and functions, so that torch.fx can follow it.
-    example: inputs (n, ...) as the module takes them; or input_shape: the shape of one of them, in PyTorch's order. Pictures are
-    (channels, height, width) there, and (height, width, channels) here: our network takes x.transpose(0, 2, 3, 1).
+    example: inputs (n, ...) as the module takes them, a tuple of such for a forward of several; or input_shape: the shape of one of them,
+    in PyTorch's order. Pictures are (channels, height, width) there, and (height, width, channels) here: our network takes x.transpose(0,
+    2, 3, 1). Several inputs stand side by side in the columns of one x here, each with its numbers in one row, channels last; several
+    outputs, each a row, side by side in one.
 
     Both are run in float64 on the example, or on made-up numbers, at inference and, where nothing random is in them, in training.
     Raises: OptionError for a module that has no like here, which it names, and for one whose outputs differ by more than 10⁻⁶;
@@ -36,17 +40,20 @@ def from_torch(module: Any, example: Any = None, *, input_shape: Extents | None 
 def to_torch(
     subject: Any, values: Mapping[str, Any] | None = None, *, input_shape: Extents | None = None, replica: Natural = 0
 ) -> Any:
-    """A run, or a network with its values, as a torch.nn.Sequential that computes the same, in evaluation mode.
+    """A run, or a network with its values, as a torch.nn.Module that computes the same, in evaluation mode.
 
-    Of a run it takes inputs in the data's own units, and gives what `run.predict` gives. Pictures are (batch, channels, height, width)
-    there. values, input_shape, replica: as in `cr.export`. Both are run on some examples in float64.
+    It is a Sequential; where layers are used twice or joined otherwise than one behind the other, a module whose forward joins others.
+    Of a run it takes inputs in the data's own units, and gives what `run.predict` gives; a network of several inputs takes them in columns,
+    as it does here. Pictures are (batch, channels, height, width) there. Weights are float64 where the run's or the given arrays are.
+    values, input_shape, replica: as in `cr.export`. Both are run on some examples in float64.
     Raises: OptionError for a layer that PyTorch lacks, which it names, and for outputs that differ by more than 10⁻⁶;
     MissingPackageError without PyTorch.
 
         module = cr.to_torch(cr.fit("2-8-2 tanh softmax", "moons"))
     """
+    is_wide = any(isinstance(value, np.ndarray) and value.dtype == np.float64 for value in (values or {}).values())
     return import_module("chainrule.interop.torch_objects").made(
-        portable(subject, values, input_shape=input_shape, replica=replica)
+        portable(subject, values, input_shape=input_shape, replica=replica, dtype="float64" if is_wide else None)
     )
 
 
@@ -56,8 +63,9 @@ def from_keras(model: Any, example: Any = None) -> Imported:
 
     Layers with trainable=False become a `Frozen`.
 
-    model: a Sequential or a functional model with one input and one output, built. example: inputs (n, ...) to compare on; made up where
-    none are given. Both are run on them, at inference and, where nothing random is in them, in training.
+    model: a Sequential or a functional model, built; several inputs stand side by side in the columns of one x here, several outputs in
+    one. example: inputs (n, ...) to compare on, a tuple of such for several; made up where none are given. Both are run on them, at
+    inference and, where nothing random is in them, in training.
     Raises: OptionError for a layer that has no like here, which it names, and for a model whose outputs differ by more than 10⁻⁶ or
     what float32 rounds; MissingPackageError without Keras.
 
@@ -70,8 +78,9 @@ def from_keras(model: Any, example: Any = None) -> Imported:
 def to_keras(
     subject: Any, values: Mapping[str, Any] | None = None, *, input_shape: Extents | None = None, replica: Natural = 0
 ) -> Any:
-    """A run, or a network with its values, as a keras.Sequential that computes the same.
+    """A run, or a network with its values, as a Keras model that computes the same.
 
+    It is a Sequential; where layers are used twice or joined otherwise than one behind the other, a functional model.
     Of a run it takes inputs in the data's own units, as float64 (with JAX behind Keras: jax_enable_x64), and gives what `run.predict`
     gives. values, input_shape, replica: as in `cr.export`. Both are run on some examples.
     Raises: OptionError for a layer that Keras lacks, which it names, and for outputs that differ by more than 10⁻⁶;

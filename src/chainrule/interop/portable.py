@@ -18,7 +18,7 @@ from chainrule.graph.types import FLOATS
 from chainrule.immutable import immutable
 from chainrule.nn import Export, GraphLayer, Layer, build_network
 from chainrule.nn.layers import as_layer
-from chainrule.nn.peers.chain import shape_of
+from chainrule.nn.peers.steps import shape_of
 from chainrule.train import Model, Run
 from chainrule.train.learning_problem import LearningProblem
 from chainrule.train.state_nodes import first_values
@@ -121,7 +121,8 @@ def _in_dtype(problem: LearningProblem, dtype: Dtype | None) -> LearningProblem:
 
 
 def _of_run(run: Run, replica: int, given: Mapping[str, Array], dtype: Dtype | None) -> Portable:
-    values = {**run.parameters(replica), **{name: run.states(replica)[name] for name in run.problem.states}, **given}
+    moving = {name: value for name, value in run.states(replica).items() if name in run.problem.states}
+    values = {**run.parameters(replica), **moving, **given}
     inputs = _made_up(run.problem)
     with suppress(ChainruleError, OSError):  # the data may have moved since; then the examples are made up
         part = list(run.dataset_info.parts)[-1]

@@ -2,24 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from itertools import groupby
-from typing import Any, NamedTuple
+from itertools import accumulate, groupby
+from math import prod
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
+from chainrule import ops
+from chainrule.checks import shown
 from chainrule.display import Shown
 from chainrule.errors import OptionError, PositionError
 from chainrule.graph import Array, Graph, Node, Shape, compute
 from chainrule.immutable import immutable
 from chainrule.interop.portable import Portable
-from chainrule.nn import Activation, Bidirectional, Dense, Export, Frozen, Layer, Sequential, TimeDistributed, build_network
+from chainrule.nn import (
+    Activation,
+    Dense,
+    Dropout,
+    Export,
+    Frozen,
+    GaussianNoise,
+    Layer,
+    Reshape,
+    Residual,
+    Sequential,
+    TimeDistributed,
+    build_network,
+)
+from chainrule.nn.activations import ActivationName
 from chainrule.nn.build import Built
 from chainrule.nn.convolution import Conv1D, Conv2D
-from chainrule.nn.peers.chain import step_of
-from chainrule.nn.peers.parts import LackingError, LayerStep, PeerPart
+from chainrule.nn.graph_layer import GraphLayer
+from chainrule.nn.layers import as_layer
+from chainrule.nn.peers.parts import LayerStep, PeerPart
+from chainrule.nn.peers.pytorch_reading import UnlikeError
+from chainrule.nn.peers.steps import step_in
 from chainrule.nn.transposed import ConvTranspose1D, ConvTranspose2D
 from chainrule.trace.rounding import ROUNDING, rounding_of
 
@@ -55,55 +76,179 @@ def allowed(graph: Graph, bound: Mapping[Node, Array], outputs: Sequence[Array],
 
 WEIGHING = (Dense, Conv1D, Conv2D, ConvTranspose1D, ConvTranspose2D)
 """Layers that have an activation of their own."""
+Step: TypeAlias = "tuple[Callable[..., Node], tuple[int, ...]]"
+"""A layer, or a function of several values, and the numbers of the values that it takes."""
 
 
 @dataclass
 class Wiring:
     """Layers and functions of several values, in the order in which they are applied; value 0 is the input.
 
-    frozen: the numbers of the values whose layers keep their weights.
+    frozen: the numbers of the values whose layers keep their weights. held: the arrays of the peer's that layers take. is_random: whether
+    anything draws at random in training.
     """
 
-    steps: list[tuple[Callable[..., Node], tuple[int, ...]]] = field(
-        default_factory=list[tuple[Callable[..., Node], tuple[int, ...]]]
-    )
+    steps: list[Step] = field(default_factory=list[Step])
     frozen: set[int] = field(default_factory=set[int])
+    held: list[Held] = field(default_factory=list["Held"])
+    is_random: bool = False
 
-    def put(self, function: Callable[..., Node], *sources: int, frozen: bool = False, alone: bool = True) -> int:
-        """Applies a layer, or a function of several values; the number of what it makes. A linear layer and its function become one.
-
-        frozen: whether it keeps its weights. alone: whether nothing else takes its source.
-        """
-        if isinstance(function, Activation) and self.steps and sources == (len(self.steps),) and alone:
-            before, given = self.steps[-1]
-            inner = before.layers[0] if isinstance(before, TimeDistributed) else before
-            if isinstance(inner, WEIGHING) and inner.activation == "linear" and function.function != "linear":
-                both = replace(inner, activation=function.function)
-                self.steps[-1] = (TimeDistributed(both) if isinstance(before, TimeDistributed) else both, given)
-                return len(self.steps)
+    def put(self, function: Callable[..., Node], *sources: int, frozen: bool = False) -> int:
+        """Applies a layer, or a function of several values; the number of what it makes. frozen: whether it keeps its weights."""
+        self.is_random |= isinstance(function, Dropout | GaussianNoise) and not frozen
         self.steps.append((function, sources))
         if frozen:
             self.frozen.add(len(self.steps))
         return len(self.steps)
 
+    def put_all(self, layers: Iterable[Callable[..., Node]], number: int, *, frozen: bool = False) -> int:
+        """Layers one behind the other; the number of what the last makes."""
+        for layer in layers:
+            number = self.put(layer, number, frozen=frozen)
+        return number
+
+    def parts(self, shapes: Sequence[Shape]) -> list[int]:
+        """The numbers of several inputs of these shapes, which stand side by side in the columns of one; of a single one, its own."""
+        if len(shapes) == 1:
+            return [0]
+        ends = list(accumulate(map(prod, shapes)))
+        starts = [0, *ends[:-1]]
+        found = [self.put(cut([pair], (ends[-1],)), 0) for pair in zip(starts, ends, strict=True)]
+        return [self.put(Reshape(shape), part) if len(shape) > 1 else part for part, shape in zip(found, shapes, strict=True)]
+
+    def beside(self, numbers: Sequence[int]) -> int:
+        """Values side by side along the last axis."""
+        return numbers[0] if len(numbers) == 1 else self.put(_side_by_side, *numbers)
+
     def network(self, shape: Shape, output: int) -> Layer:
-        """A Sequential where each takes what the one before it made, else a Wired."""
-        steps = self.steps[:output]
-        if not all(sources == (place,) for place, (_, sources) in enumerate(steps)):
-            held = (Frozen(each) if place in self.frozen else each for place, (each, _) in enumerate(steps, 1))
-            return Wired(tuple((each, sources) for each, (_, sources) in zip(held, steps, strict=True)), shape)
+        """A Sequential where each takes what the one before it made, a value and what becomes of it added as a Residual; else a Wired."""
+        steps = dict(enumerate(self.steps[:output], 1))
+        output = self._activate(steps, output)
+        self._fold(steps, output)
+        numbers = {0: 0} | {place: number for number, place in enumerate(steps, 1)}
+        if all(numbers[source] == numbers[place] - 1 for place, (_, sources) in steps.items() for source in sources):
+            return Sequential(*self._in_line(steps), input_shape=shape)
+        held = (Frozen(as_layer(each)) if place in self.frozen else each for place, (each, _) in steps.items())
+        sources = (tuple(numbers[source] for source in given) for _, given in steps.values())
+        return Wired(tuple(zip(held, sources, strict=True)), shape)
+
+    def _in_line(self, steps: Mapping[int, Step]) -> list[Layer]:
+        """Layers one behind the other, those that are frozen together as one."""
         layers: list[Layer] = []
-        for frozen, together in groupby(enumerate(steps, 1), lambda item: item[0] in self.frozen):
-            each = [function for _, (function, _) in together]
+        for frozen, together in groupby(steps, lambda place: place in self.frozen):
+            each = [as_layer(steps[place][0]) for place in together]
             layers += [Frozen(*each)] if frozen else each
-        return Sequential(*layers, input_shape=shape)
+        return layers
+
+    def _activate(self, steps: dict[int, Step], output: int) -> int:
+        """Makes one layer of a linear one and the function that alone takes what it makes, wherever it is used; the output's number."""
+        takers, uses = defaultdict[int, list[int]](list, {output: [0]}), defaultdict[int, list[int]](list)
+        for place, (function, sources) in steps.items():
+            uses[id(function)].append(place)
+            for source in sources:
+                takers[source].append(place)
+        moved = dict[int, int]()
+        for places in uses.values():
+            behind = [steps.get(takers[place][0], (None,))[0] if len(takers[place]) == 1 else None for place in places]
+            names = {each.function if isinstance(each, Activation) else "linear" for each in behind}
+            both = _with(steps[places[0]][0], names.pop()) if len(names) == 1 else None
+            if both is None:
+                continue
+            for place in places:
+                steps[place] = self.steps[place - 1] = (both, steps[place][1])
+                moved[takers[place][0]] = place
+        for gone in moved:
+            del steps[gone]
+        for place, (function, sources) in steps.items():
+            steps[place] = function, tuple(moved.get(source, source) for source in sources)
+        return moved.get(output, output)
+
+    def _fold(self, steps: dict[int, Step], output: int) -> None:
+        """Makes residual connections of sums of a value and what layers one behind the other make of it."""
+        takers = Counter(source for _, sources in steps.values() for source in sources) + Counter([output])
+        for place, (function, sources) in list(steps.items()):
+            for x, changed in (sources, sources[::-1]) if function is ops.add and len(set(sources)) == 2 else ():
+                inside = dict(reversed(list(_back_to(x, changed, steps, takers))))
+                if inside:
+                    steps[place] = Residual(*self._in_line(inside)), (x,)
+                    takers[x] -= 1
+                    for number in inside:
+                        del steps[number]
+                    break
+
+    def values(self, built: Built, parts_of: Callable[[LayerStep], Iterator[PeerPart]]) -> dict[str, Array]:
+        """Our parameters and states from the peer's arrays, by the table that carries ours there, read backwards."""
+        blank = {name: np.zeros(item.node.shape) for name, item in (*built.parameters.items(), *built.states.items())}
+        found: dict[str, Array] = {}
+        for item in self.held:
+            layer = self.steps[item.place - 1][0]
+            layer = layer.layers[0] if isinstance(layer, TimeDistributed) else layer
+            step = replace(step_in(built, layer), rows=item.rows, channels_first=item.channels_first)
+            for array in (array for part in parts_of(step) for array in part.arrays):
+                found |= array.back({label: np.asarray(item.arrays[label]) for label in array.there(blank)})
+        return {name: found.get(name, blank[name]) for name in blank}
+
+
+def _with(function: Any, activation: ActivationName) -> Any:
+    """A linear layer with an activation, also where it is applied at each time step; None for anything else."""
+    if isinstance(function, TimeDistributed) and (both := _with(function.layers[0], activation)):
+        return TimeDistributed(both)
+    is_linear = isinstance(function, WEIGHING) and function.activation == "linear" != activation
+    return replace(function, activation=activation) if is_linear else None
+
+
+def _back_to(x: int, number: int, steps: Mapping[int, Step], takers: Mapping[int, int]) -> Iterator[tuple[int, Step]]:
+    """The steps that make a value of x alone, from the last to the first; none where there are others."""
+    found: list[tuple[int, Step]] = []
+    while number != x:
+        if number not in steps or len(steps[number][1]) != 1 or takers[number] != 1:
+            return
+        found.append((number, steps[number]))
+        (number,) = steps[number][1]
+    yield from found
+
+
+def _side_by_side(*parts: Node) -> Node:
+    return ops.concatenate(*parts, axis=parts[0].type.ndim - 1)
+
+
+def cuts_of(keys: Any, shape: Shape) -> list[tuple[int, int]]:
+    """From where to where slices go on each axis of an example, the batch whole. Raises: UnlikeError for other entries."""
+    keys = keys if isinstance(keys, tuple) else (keys,)
+    if any(not isinstance(key, slice) or key.step not in {None, 1} for key in keys) or keys[0] != slice(None):
+        raise UnlikeError(f"entries {shown(keys)}")
+    given = [*keys[1:], *[slice(None)] * (len(shape) + 1 - len(keys))]
+    return [key.indices(extent)[:2] for key, extent in zip(given, shape, strict=True)]
+
+
+def moved(call: str, given: Shape, made: Shape) -> GraphLayer:
+    """A layer that puts the numbers of examples elsewhere: the call of one op of x, {B} being the size of the batch."""
+    before, after = (",".join(map(str, shape)) for shape in (given, made))
+    return GraphLayer(f"x: {{float}}[{{B}},{before}] = input()\ny: {{float}}[{{B}},{after}] = {call}\nreturn y=y")
+
+
+def cut(cuts: Sequence[tuple[int, int]], shape: Shape) -> GraphLayer:
+    """What lies between these places of each axis of an example of this shape."""
+    starts, stops = (0, *(a for a, _ in cuts)), ", ".join(str(b) for _, b in cuts)
+    call = f"slice_axes(x, starts={starts}, stops=({{B}}, {stops}), steps={(1,) * len(starts)})"
+    return moved(call, shape, tuple(b - a for a, b in cuts))
+
+
+def in_order(axes: Shape, shape: Shape) -> GraphLayer:
+    """The axes of a batch of examples of this shape in another order."""
+    return moved(f"transpose(x, axes={axes})", shape, tuple(shape[axis - 1] for axis in axes[1:]))
+
+
+def turned(axes: Shape, shape: Shape) -> GraphLayer:
+    """Numbers in the opposite order along some axes of a batch of examples of this shape."""
+    return moved(f"flip(x, axes={axes})", shape, shape)
 
 
 @immutable(eq=False)
 class Wired(Shown):
     """A network whose layers are joined in another way than one behind the other: each step with the values that it takes, 0 the input."""
 
-    steps: tuple[tuple[Callable[..., Node], tuple[int, ...]], ...]
+    steps: tuple[Step, ...]
     input_shape: Shape
 
     def __call__(self, x: Node) -> Node:
@@ -131,35 +276,11 @@ class Held:
     channels_first: bool = False
 
 
-def values_of(
-    wiring: Wiring, held: Sequence[Held], built: Built, parts_of: Callable[[LayerStep], Iterator[PeerPart]]
-) -> dict[str, Array]:
-    """Our parameters and states from the peer's arrays, by the table that carries ours there, read backwards."""
-    blank = {name: np.zeros(item.node.shape) for name, item in (*built.parameters.items(), *built.states.items())}
-    found: dict[str, Array] = {}
-    for item in held:
-        step = replace(_step(built, wiring.steps[item.place - 1][0]), rows=item.rows, channels_first=item.channels_first)
-        for part in parts_of(step):
-            for array in part.arrays:
-                wanted = array.there(blank)
-                found |= array.back({label: _given(item.arrays, label, like) for label, like in wanted.items()})
-    return {name: found.get(name, blank[name]) for name in blank}
-
-
-def _given(arrays: Mapping[str, Array], label: str, like: Array) -> Array:
-    """The peer's array; one that it does without is what changes nothing."""
-    if label in arrays:
-        return np.asarray(arrays[label])
-    return np.ones_like(like) if label in {"weight", "gamma"} else np.zeros_like(like)
-
-
-def _step(built: Built, layer: object) -> LayerStep:
-    """The first use of a layer, with those of the layers inside it."""
-    layer = layer.layers[0] if isinstance(layer, TimeDistributed) else layer
-    for place, use in enumerate(built.uses):
-        if use.layer is layer:
-            return step_of(layer, list(built.uses[place - 2 * isinstance(layer, Bidirectional) : place + 1]))
-    raise LackingError(LayerStep(layer, type(layer).__name__, (), ()), "a layer that is not used")
+def made_by(code: str) -> Any:
+    """The network that a text of our own makes: layers' names are checked, and nothing else in it comes from outside."""
+    names: dict[str, Any] = {}
+    exec(compile(code, "chainrule.nn.to_code", "exec"), names)  # noqa: S102
+    return names["network"]
 
 
 # ---- agreement

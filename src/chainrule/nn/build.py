@@ -265,11 +265,9 @@ class LayerScope(Shown):
 
     def gives(self, out: Node) -> Node:
         """Notes the layer's use, and hands its output on."""
-        self.build.uses.append(
-            LayerUse(
-                self.name, self.kind, self.layer, self.given.type, out.type, tuple(self.asked), self.first, tuple(self.carried)
-            )
-        )
+        held = tuple(self.asked), self.first, tuple(self.carried)
+        use = LayerUse(self.name, self.kind, self.layer, self.given.type, out.type, *held, (self.given, out), self.build.frozen)
+        self.build.uses.append(use)
         return out
 
     def key(self) -> Node:

@@ -15,9 +15,9 @@ class Frozen(Shown):
     """Layers one behind the other that do not learn: no derivative of their weights is asked for, no optimizer and no penalty sees them.
 
     They compute in training what they compute at inference: BatchNorm goes by its stored statistics, Dropout drops nothing, and their
-    own losses are no part of the cost. Derivatives go through them to layers in front of them. Their weights stand among the states of a
-    run, under the names that they have without this, and start as they do without this: `fit(..., initial=old)` takes them from the run or
-    the network that the layers are of. In the text of a network: `784-100:frozen-10`.
+    own losses are no part of the cost. Derivatives go through them to layers in front of them. Their weights are among those of
+    `run.parameters()`, under the names that they have without this, and start as they do without this, at random: `fit(..., initial=old)`
+    takes them from the run or the network that the layers are of. In the text of a network: `784-100:frozen-10`.
 
     >>> from chainrule.nn import Dense, Sequential, build_network
     >>> built = build_network(Sequential(Frozen(Dense(16, "relu")), Dense(3)), (4,))

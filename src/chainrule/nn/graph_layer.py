@@ -15,6 +15,7 @@ from chainrule.display import Explained, Shown
 from chainrule.errors import GraphError, OptionError, OptionTypeError, ParseError, ShapeError
 from chainrule.graph import INPUT, PARAMETER, Graph, Node, Shape, Type, parse_graph, scope_root
 from chainrule.graph.template import LARGEST, filled
+from chainrule.graph.text import labels
 from chainrule.nn.build import LayerScope, layer_scope, whole_place
 from chainrule.nn.checks import LayerName
 from chainrule.nn.initialisers import Constant, Zeros, suited_to
@@ -32,7 +33,8 @@ MOST_LETTERS, MOST_TURNS = 2**26, 2**24
 class GraphUse(Shown):
     """One of the layers that a graph was made of: its name and kind, the types of what it was `given` and `gives`, and its own names.
 
-    `layer` is its description where it has one. `first`: here its parameters were made, later uses share them.
+    `layer` is its description where it has one. `first`: here its parameters were made, later uses share them. ends: what the nodes that
+    it was given and gave are called in the graph's text; nothing where that is not known.
     """
 
     name: str
@@ -43,6 +45,7 @@ class GraphUse(Shown):
     states: tuple[str, ...] = ()
     first: bool = True
     layer: Layer | None = None
+    ends: tuple[str, ...] = ()
 
 
 @described
@@ -316,7 +319,11 @@ class _Replay:
         result = made[_output(graph, self.layer.output_of(self.form))]
         if not self.form.uses:
             return here.gives(result)
-        build.uses.extend(self.uses(first=first))
+        # A batch of one may have a text of its own.
+        known = (
+            {} if x.shape[0] == 1 and self.form.alone else {label: made[node] for node, label in labels(graph.nodes).items()}
+        )
+        build.uses.extend(self.uses(known, first=first))
         return result
 
     def leaves(self, graph: Graph) -> Iterator[tuple[Node, Node]]:
@@ -347,15 +354,17 @@ class _Replay:
             return node.name, node.scope
         return (f"{here.name}.{node.name}" if node.name else ""), "/".join(filter(None, (here.scope, node.scope)))
 
-    def uses(self, *, first: bool) -> Iterator[LayerUse]:
-        """The layers that the graph was made of, as if they had been used."""
+    def uses(self, made: Mapping[str, Node], *, first: bool) -> Iterator[LayerUse]:
+        """The layers that the graph was made of, as if they had been used; made: the nodes by what they are called in the text."""
         size, dtype = self.here.given.shape[0], self.here.build.dtype
         for use, given, gives in self.form.types(size, dtype):
             layer = self.layer if use.layer is None else use.layer
             learned, kept = use.parameters, use.states
             if self.here.build.frozen:
                 learned, kept = (), (*learned, *kept)
-            yield LayerUse(use.name, use.kind, layer, given, gives, learned, use.first and first, kept)
+            frozen = self.here.build.frozen
+            ends = (made[use.ends[0]], made[use.ends[1]]) if use.ends and made else None
+            yield LayerUse(use.name, use.kind, layer, given, gives, learned, use.first and first, kept, ends, frozen)
 
 
 def _as_before(node: Node) -> tuple[str, str]:

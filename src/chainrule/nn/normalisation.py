@@ -24,7 +24,8 @@ _RESHAPE = "put a Reshape before it"
 class LayerNorm(Shown):
     """z = gain·(x − μ)/√(σ² + ε) + b, with mean μ and variance σ² over the last axis: one example's neurons, or one place's channels.
 
-    Shapes: x (batch, ..., n), gain and b (n,), result as x. The gain starts at 1, b at 0; `epsilon` is ε.
+    Shapes: x (batch, ..., n), gain and b (n,), result as x. The gain starts at 1, b at 0; `epsilon` is ε. With gain=False or bias=False
+    there is none.
 
     Source: J. L. Ba, J. R. Kiros, G. E. Hinton, arXiv:1607.06450 (2016), eq. 4.
 
@@ -35,6 +36,8 @@ class LayerNorm(Shown):
     epsilon: Positive = 1e-5
     gains: Initialiser = field(default_factory=lambda: Constant(1.0))
     biases: Initialiser = field(default_factory=Zeros)
+    gain: bool = True
+    bias: bool = True
     name: LayerName = ""
 
     in_text: ClassVar[Word] = Word("layernorm")
@@ -51,7 +54,7 @@ class GroupNorm(Shown):
     """z = gain·(x − μ)/√(σ² + ε) + b, with μ and σ² over all places of an example and the channels of one of `groups` groups.
 
     Shapes: x (batch, space..., channels), gain and b (channels,), result as x. With as many groups as channels it is known as
-    instance normalisation.
+    instance normalisation. With gain=False or bias=False there is none.
 
     Source: Y. Wu, K. He, ECCV (2018): Group normalization, eq. 1-7.
 
@@ -63,6 +66,8 @@ class GroupNorm(Shown):
     epsilon: Positive = 1e-5
     gains: Initialiser = field(default_factory=lambda: Constant(1.0))
     biases: Initialiser = field(default_factory=Zeros)
+    gain: bool = True
+    bias: bool = True
     name: LayerName = ""
 
     in_text: ClassVar[Word] = Word("groupnorm4", ("groups",))
@@ -88,7 +93,8 @@ class GroupNorm(Shown):
 class BatchNorm(Shown):
     """z = gain·(x − μ)/√(σ² + ε) + b, with μ and σ² of one channel over the examples of the batch and all their places.
 
-    Shapes: x (batch, space..., channels), gain and b (channels,), result as x. The gain starts at 1, b at 0; `epsilon` is ε.
+    Shapes: x (batch, space..., channels), gain and b (channels,), result as x. The gain starts at 1, b at 0; `epsilon` is ε. With
+    gain=False or bias=False there is none.
     The states `mean` and `variance` (channels,) begin at 0 and 1 and follow the batches: after each training step m ← (1 − momentum)·m
     + momentum·μ, and so the variance. At inference they stand in place of μ and σ², so that no example knows of the others there.
     In training σ² is what the batch has, Σ(x − μ)²/n; for the running variance it is multiplied by n/(n − 1), so that it estimates that
@@ -106,6 +112,8 @@ class BatchNorm(Shown):
     epsilon: Positive = 1e-5
     gains: Initialiser = field(default_factory=lambda: Constant(1.0))
     biases: Initialiser = field(default_factory=Zeros)
+    gain: bool = True
+    bias: bool = True
     name: LayerName = ""
 
     def __call__(self, x: Node) -> Node:
@@ -150,5 +158,6 @@ def _normalised(x: Node, axes: Shape, epsilon: float) -> Node:
 
 def _scaled(here: LayerScope, layer: LayerNorm | GroupNorm | BatchNorm, even: Node) -> Node:
     shape = even.shape[-1:]
-    scaled = even * here.parameter("gain", shape, layer.gains) + here.parameter("b", shape, layer.biases)
-    return here.gives(here.label(scaled, "z"))
+    scaled = even * here.parameter("gain", shape, layer.gains) if layer.gain else even
+    moved = scaled + here.parameter("b", shape, layer.biases) if layer.bias else scaled
+    return here.gives(here.label(moved, "z"))

@@ -58,7 +58,10 @@ class Term:
 
 @immutable
 class LayerUse(Shown):
-    """One application of a layer: what went in, what came out, which parameters and states it used; `first` where it made them."""
+    """One application of a layer: what went in, what came out, which parameters and states it used; `first` where it made them.
+
+    ends: the nodes that went in and came out; None where it is only told of. frozen: whether it keeps its weights.
+    """
 
     name: str
     kind: str
@@ -68,3 +71,5 @@ class LayerUse(Shown):
     parameters: tuple[str, ...]
     first: bool
     states: tuple[str, ...] = ()
+    ends: tuple[Node, Node] | None = None
+    frozen: bool = False

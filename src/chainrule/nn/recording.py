@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import field, replace
 from itertools import islice
@@ -12,8 +12,9 @@ from chainrule.checks import Extents, checked
 from chainrule.descriptions import is_described, tree, written
 from chainrule.descriptions.kinds import is_ours, values_of
 from chainrule.errors import ChainruleError, GraphError, OptionError
-from chainrule.graph import Graph, Shape, form_of, input_node, scope_root
+from chainrule.graph import Graph, Node, Shape, form_of, input_node, scope_root
 from chainrule.graph.template import LEAST_SIZES, require_same, template_of
+from chainrule.graph.text import labels
 from chainrule.graph.types import FLOATS
 from chainrule.immutable import immutable
 from chainrule.nn.build import Built, build_network
@@ -161,18 +162,22 @@ def _form(template: str, built: Built) -> GraphForm:
     lines = template.split("\n")
     end = len(lines) - len(built.uses)
     types = (line.split(" ") for line in lines[end:])
+    called = labels(_graph(built).nodes)
     return GraphForm(
         "\n".join(lines[:end]),
-        uses=tuple(_use(use, built, given, gives) for use, (given, gives) in zip(built.uses, types, strict=True)),
+        uses=tuple(_use(use, built, called, given, gives) for use, (given, gives) in zip(built.uses, types, strict=True)),
         terms={name: term.formula for name, term in built.terms.items()},
         padded=tuple(value for _, value in built.padded),
     )
 
 
-def _use(use: LayerUse, built: Built, given: str, gives: str) -> GraphUse:
+def _use(use: LayerUse, built: Built, called: Mapping[Node, str], given: str, gives: str) -> GraphUse:
     layer = _without_code(use, built)
     kept = cast("Layer", layer) if is_layer(type(layer)) and is_kept(layer) else None
-    return GraphUse(use.name, use.kind, given, gives, use.parameters, use.states, use.first, kept)
+    ends = tuple(called[node] for node in use.ends or () if node in called)
+    return GraphUse(
+        use.name, use.kind, given, gives, use.parameters, use.states, use.first, kept, ends if len(ends) == 2 else ()
+    )
 
 
 def _without_code(use: LayerUse, built: Built) -> object:

@@ -35,6 +35,7 @@ class _Recurrent(Shown, ABC):
     stateful: bool = False
     weights: Initialiser = field(default_factory=GlorotUniform)
     recurrent: Initialiser = field(default_factory=LeCunNormal)
+    bias: bool = True
     name: LayerName = ""
 
     kind: ClassVar[str]
@@ -73,7 +74,8 @@ class _Recurrent(Shown, ABC):
             constants = self._constants(here)
             # Time first, so that each turn's rows lie together; all steps are weighed in one product.
             rows = ops.reshape(ops.transpose(x, axes=(1, 0, 2)), shape=(turns * batch, features))
-            weighed = ops.reshape(rows @ weight + self._bias(here), shape=(turns, batch, self.gates * self.units))
+            moved = rows @ weight + self._bias(here) if self.bias else rows @ weight
+            weighed = ops.reshape(moved, shape=(turns, batch, self.gates * self.units))
             loop = ops.recurrence(
                 partial(self._step, here),
                 {state: self._first(here, state, x) for state in self.states},
@@ -122,6 +124,7 @@ class RNN(_Recurrent):
     padding: steps whose features all are this number, in the data's own units, change nothing, so that sequences may have unequal
     lengths. stateful: the last state of a batch is the initial state of the next, without a gradient between them (truncated
     back-propagation through time); row r of a batch must continue row r of the batch before. U begins with a spectral radius near 1.
+    With bias=False there is no b.
 
     Source: J. L. Elman, Cognitive Science 14, 179 (1990); D. E. Rumelhart, G. E. Hinton, R. J. Williams (1986).
 
@@ -214,16 +217,16 @@ class GRU(_Recurrent):
         return here.parameter("b", (3 * self.units,), _Parts((0.0, self.update_bias, 0.0)))
 
     def _constants(self, here: LayerScope) -> dict[str, Node]:
-        return {**super()._constants(here), "d": here.parameter("d", (self.units,), Zeros())}
+        inner = {"d": here.parameter("d", (self.units,), Zeros())} if self.bias else {}
+        return {**super()._constants(here), **inner}
 
     def _turn(self, here: LayerScope, x: Node, constants: Mapping[str, Node], **states: Node) -> dict[str, Node]:
         h, units = states["h"], self.units
         recalled = h @ constants["U"]
         gates = ops.sigmoid(here.label(ops.slice_axis(x, 1, 0, 2 * units) + ops.slice_axis(recalled, 1, 0, 2 * units), "z"))
         r, u = (here.label(ops.slice_axis(gates, 1, n * units, (n + 1) * units), name) for n, name in enumerate("ru"))
-        proposed = ops.slice_axis(x, 1, 2 * units, 3 * units) + r * (
-            ops.slice_axis(recalled, 1, 2 * units, 3 * units) + constants["d"]
-        )
+        back = ops.slice_axis(recalled, 1, 2 * units, 3 * units)
+        proposed = ops.slice_axis(x, 1, 2 * units, 3 * units) + r * (back + constants["d"] if self.bias else back)
         g = here.label(ops.tanh(proposed), "g")
         return {"h": g + u * (h - g)}
 

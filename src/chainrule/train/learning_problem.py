@@ -157,6 +157,19 @@ class LearningProblem(Unchanging, Shown):
         """The network's parameters by name."""
         return self.described.built.parameters
 
+    @cached_property
+    def weights(self) -> tuple[str, ...]:
+        """What layers weigh by, by name, in their order: the parameters, and the weights of frozen layers."""
+        frozen = {name for name, state in self.states.items() if state.frozen}
+        used = (name for use in self.described.built.uses for name in (*use.parameters, *use.states))
+        return tuple(dict.fromkeys(name for name in used if name in self.parameters or name in frozen))
+
+    def frozen_at_random(self) -> tuple[str, ...]:
+        """The weights of frozen layers that the seed draws where nothing is put in their place."""
+        frozen = {name: state for name, state in self.states.items() if state.frozen}
+        first = first_values({}, frozen, (), self.dtype)
+        return tuple(name for name, node in first.items() if Graph({name: node}).inputs)
+
     @property
     def states(self) -> Mapping[str, State]:
         """The states that the network reads at inference, by name: what its layers keep without training it."""

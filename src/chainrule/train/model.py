@@ -41,7 +41,8 @@ class Model(Shown):
     """A task's network with one set of parameters by name; every number is float64.
 
     Inputs `x` (n, ...) and targets `y` are rows as the data hold them: scaling is part of the graph. The network is built for
-    inference: dropout does nothing here.
+    inference: dropout does nothing here. `parameters` are what derivatives are taken by, `weights` those of frozen layers too, which
+    may be given among the parameters and stand among the states.
 
     >>> import chainrule as cr
     >>> run = cr.fit("2-3-2 tanh softmax", cr.data.moons(60), epochs=1, batch_size=10)
@@ -59,9 +60,12 @@ class Model(Shown):
     states: Mapping[str, Array] = field(default_factory=dict[str, Array])
 
     def __post_init__(self) -> None:
+        kept = {name for name, state in self.problem.states.items() if state.frozen}
+        learned = {name: value for name, value in self.parameters.items() if name not in kept}
+        states = {**{name: value for name, value in self.parameters.items() if name in kept}, **self.states}
         object.__setattr__(self, "problem", self.problem.in_float64)
-        object.__setattr__(self, "parameters", _checked("parameter", self.parameters, self.problem.parameters))
-        object.__setattr__(self, "states", _checked("state", self.states, self.problem.states))
+        object.__setattr__(self, "parameters", _checked("parameter", learned, self.problem.parameters))
+        object.__setattr__(self, "states", _checked("state", states, self.problem.states))
 
     @property
     def export(self) -> Export:
@@ -76,8 +80,7 @@ class Model(Shown):
     @property
     def weights(self) -> Arrays:
         """What layers weigh by: the parameters, and the weights of frozen layers."""
-        frozen = {name for name, state in self.problem.states.items() if state.frozen}
-        return {**{name: value for name, value in self.states.items() if name in frozen}, **self.parameters}
+        return {name: self.values[name] for name in self.problem.weights}
 
     @property
     def terms(self) -> tuple[str, ...]:

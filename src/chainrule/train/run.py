@@ -39,6 +39,7 @@ from chainrule.train.prediction import Predictor, Programs
 from chainrule.train.replay import Replay, epoch_step, steps_along
 from chainrule.train.saving import make_folder, save
 from chainrule.train.settings import Settings
+from chainrule.train.state_nodes import told_at_random
 from chainrule.train.trainer import Callback, Trainer
 
 
@@ -117,29 +118,33 @@ class Run(Shown):
 
     @checked
     def parameters(self, replica: int = 0) -> dict[str, Array]:
-        """The learned parameters of a replica by name, as copies.
+        """The weights of a replica by name, as copies: those that it learned, and those of frozen layers, which are as they began.
 
         Shapes: as the layers say, such as dense1.W (inputs, units). Raises: OptionError for a replica that there is not.
         """
         self._require_replica(replica)
-        return {name: self.trainer.state[name][replica].copy() for name in self.problem.parameters}
+        return {name: self.trainer.state[name][replica].copy() for name in self.problem.weights}
 
     @checked
     def states(self, replica: int = 0) -> dict[str, Array]:
-        """What a replica's layers keep beside their parameters, such as running statistics, by name, as copies.
+        """What a replica's layers keep beside their weights, such as running statistics, by name, as copies.
 
         Shapes: as the layers say. Raises: OptionError for a replica that there is not.
         """
         self._require_replica(replica)
-        return {name: self.trainer.state[name][replica].copy() for name in self.trainer.states}
+        kept = (name for name in self.trainer.states if name not in self.problem.weights)
+        return {name: self.trainer.state[name][replica].copy() for name in kept}
 
     @checked
     def model(self, replica: int = 0) -> Model:
         """The network with a replica's learned parameters, in float64: for looking into it."""
-        return Model(self.problem, self.parameters(replica), states=self._states_in_use(self.trainer.state, replica))
+        return self._model(self.trainer.state, replica)
 
-    def _states_in_use(self, state: Mapping[str, Array], replica: int) -> dict[str, Array]:
-        return {name: state[name][replica] for name in self.problem.states}
+    def _model(self, state: Mapping[str, Array], replica: int) -> Model:
+        learned, kept = (
+            {name: state[name][replica] for name in names} for names in (self.problem.parameters, self.problem.states)
+        )
+        return Model(self.problem, learned, states=kept)
 
     @checked
     def explain(self, which: Any, part: str = "test", replica: int = 0, **reading: Any) -> Explanation:
@@ -280,12 +285,10 @@ class Run(Shown):
     def models(self, steps: Iterable[int], replica: int = 0) -> list[tuple[int, Model]]:
         """The network as it was at each of these steps, for looking into it; going forward once."""
         self._require_replica(replica)
-        present, found = self.model(replica), dict[int, Model]()
+        found = dict[int, Model]()
         wanted = list(steps)
         for step in sorted(set(wanted)):
-            state = self._replay.to(step).state
-            learned = {name: state[name][replica] for name in self.problem.parameters}
-            found[step] = present.with_parameters(learned, self._states_in_use(state, replica))
+            found[step] = self._model(self._replay.to(step).state, replica)
         return [(step, found[step]) for step in wanted]
 
     @checked
@@ -515,6 +518,8 @@ class Run(Shown):
         if self.dataset_info.scaling_words:
             lines.append(self.dataset_info.scaling_words)
         lines.append(f"seed {self.settings.seed}, parameters {self.hash[:12]}")
+        if self.trainer.frozen_at_random:
+            lines.append(told_at_random(self.trainer.frozen_at_random))
         if self.stopped:
             lines.append(f"ended early: {self.stopped}")
         if self.unfinished:

@@ -96,6 +96,12 @@ def require_trained(parameters: Mapping[str, Parameter], states: Mapping[str, St
         )
 
 
+def told_at_random(names: Sequence[str]) -> str:
+    """What is to be said of frozen weights that were drawn at random."""
+    layers = ", ".join(dict.fromkeys(name.rpartition(".")[0] for name in names))
+    return f"frozen as drawn at random: {layers}; to keep what was learned elsewhere, write initial= a run, or a network with its values"
+
+
 def require_room(nodes: Mapping[str, Node], replicas: int = 1) -> None:
     """Refuses parameters and memories that this machine cannot hold, before it is asked for them."""
     needed = replicas * sum(node.type.size * np.dtype(node.dtype).itemsize for node in nodes.values())

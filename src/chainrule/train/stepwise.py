@@ -147,8 +147,10 @@ class StepTrainer(Shown):
         return call.again().stacked["output"][0, : len(rows)].copy()
 
     def parameters(self) -> dict[str, Array]:
-        """The parameters by name, as copies."""
-        return {name: self._carried.arrays()[name][0].copy() for name in self._graphs.single.parameters}
+        """The weights by name, as copies, those of frozen layers too."""
+        single, arrays = self._graphs.single, self._carried.arrays()
+        frozen = (name for name, state in single.states.items() if state.frozen)
+        return {name: arrays[name][0].copy() for name in (*single.parameters, *frozen)}
 
     @property
     def state(self) -> dict[str, Array]:

@@ -582,6 +582,15 @@ class Trainer(InPieces):
         """The first values that the seeds give, whatever was put in their place: (replicas, ...) by name."""
         return self._initial_state(None)
 
+    @property
+    def frozen_at_random(self) -> tuple[str, ...]:
+        """The weights of frozen layers that are as the seed drew them: nothing was put in their place."""
+        names = self.problem.frozen_at_random()
+        if not names:
+            return ()
+        drawn = self.drawn()
+        return tuple(name for name in names if np.array_equal(drawn[name], self.state[name]))
+
     def extend(self, settings: Settings) -> None:
         """Takes settings with more or fewer epochs; the folder's configuration is brought up to date."""
         if settings.epochs:

@@ -30,6 +30,7 @@ from chainrule.train.saved_data import as_dataset
 from chainrule.train.saving import make_folder
 from chainrule.train.scales import suited
 from chainrule.train.settings import Settings, optimizer_named
+from chainrule.train.state_nodes import told_at_random
 from chainrule.train.stopping import EarlyStopping, require_validation
 from chainrule.train.taken import in_its_units, require_first_values, taken
 from chainrule.train.trainer import Callback, Trainer
@@ -290,7 +291,10 @@ class Training(Shown):
             str(self.settings),
             *self.reasons,
         ]
-        return "\n".join(lines)
+        frozen = self.problem.frozen_at_random()
+        given = taken(self.initial, self.layer, self.problem.described.built) if frozen else None
+        drawn = [name for name in frozen if name not in (given or {})]
+        return "\n".join([*lines, *([told_at_random(drawn)] if drawn else [])])
 
 
 _SETTINGS = (

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from chainrule.doctor.ailment import ailment
-from chainrule.doctor.changes import changed, initialised_anew, without_start
-from chainrule.doctor.finding import Cure, Finding, fine, ill
+from chainrule.doctor.changes import by_hand, changed, initialised_anew, unfrozen, without_start
+from chainrule.doctor.finding import Cure, Finding, fine, ill, remark
 from chainrule.doctor.patient import Patient
 from chainrule.graph import Array
 from chainrule.train import Model
@@ -37,6 +37,30 @@ def same_units(patient: Patient) -> Finding:
         *lines,
         cures=_anew(patient), layers={name: same for name, same, _ in found}, zero=tuple(zero),
     )  # fmt: skip
+
+
+@ailment(
+    "frozen at random",
+    source="J. Yosinski, J. Clune, Y. Bengio, H. Lipson, NeurIPS (2014): features that are transferred, beside those of random layers",
+    needs="nothing",
+)
+def frozen_at_random(patient: Patient) -> Finding:
+    """Whether layers that are not trained have the weights that the seed drew: what was learned elsewhere was not put in."""
+    names = patient.run.trainer.frozen_at_random
+    layers = list(dict.fromkeys(name.rpartition(".")[0] for name in names))
+    if not layers:
+        return fine("no frozen layer has weights that were drawn at random")
+    free = unfrozen(patient)
+    return remark(
+        f"{', '.join(layers)} {'is' if len(layers) == 1 else 'are'} frozen with weights that were drawn at random",
+        "what comes through is a random function of the inputs; training changes what is behind alone",
+        "right where that is meant: a reservoir, random features",
+        cures=(
+            *by_hand("weights that were learned elsewhere", "cr.Training.of(run).changed(initial=OTHER_RUN).fit()"),
+            *(changed(patient, "layers that are trained too", {"network": free}) if free else ()),
+        ),
+        layers=layers,
+    )
 
 
 def _hidden_weights(model: Model) -> list[str]:

@@ -38,12 +38,12 @@ async function refresh() {
 }
 
 /** What the drawn network was built for. */
-const shape = () => JSON.stringify([store.state.parameters, store.state.ranges, innerWidth]);
+const shape = () => JSON.stringify([store.state.weights, store.state.parameters, store.state.ranges, innerWidth]);
 
 function draw() {
   const { state, frame } = store;
   // The first frame of another network comes before it is told of.
-  if (shape() !== drawn || Object.entries(state.parameters).some(([name, sizes]) => String(frame.values[name]?.shape) !== String(sizes))) return;
+  if (shape() !== drawn || Object.entries(state.weights).some(([name, sizes]) => String(frame.values[name]?.shape) !== String(sizes))) return;
   if (is_dense() && $("picture").querySelector("svg")) draw_network();
   draw_answer($("surface"), frame, state);
   draw_curve($("curve"), frame);

@@ -5,8 +5,8 @@ import { t } from "./words.js";
 import { css, paint, paint_line } from "./paint.js";
 import { card } from "./card.js";
 
-/** The dense layers by name and shape. */
-export const layers = () => Object.entries(store.state.parameters).filter(([name, shape]) => name.endsWith(".W") && shape.length === 2).map(([name, shape]) => ({name: name.slice(0, -2), shape}));
+/** The dense layers by name and shape, frozen ones too. */
+export const layers = () => Object.entries(store.state.weights).filter(([name, shape]) => name.endsWith(".W") && shape.length === 2).map(([name, shape]) => ({name: name.slice(0, -2), shape}));
 /** Whether the network is drawn neuron by neuron. */
 export const is_dense = () => layers().length > 0 && store.state.layers.every(layer => /^dense/.test(layer.name));
 const SHOWN = 16, part = (part, all) => t("{part} of {all}", { part, all });
@@ -46,13 +46,14 @@ export function build() {
     choosable(made("path", {class: "reach", d}), `${layer.name}.W`, [i, j]);
   })));
   dense.forEach((layer, k) => columns[k + 1].forEach((to, j) => {
-    if (store.state.parameters[`${layer.name}.b`]) choosable(made("circle", {class: "bias", cx: to.x - to.side / 2 - 5, cy: to.y, r: 5, "data-of": `${layer.name}.b/${j}`}), `${layer.name}.b`, [j]);
+    if (store.state.weights[`${layer.name}.b`]) choosable(made("circle", {class: "bias", cx: to.x - to.side / 2 - 5, cy: to.y, r: 5, "data-of": `${layer.name}.b/${j}`}), `${layer.name}.b`, [j]);
   }));
   columns.forEach((column, k) => {
     const name = document.createElement("span"), shown = column.length, size = column[0].size;
     name.className = "name";
     name.translate = k === 0;
-    name.textContent = (k ? dense[k - 1].name : t("inputs")) + (shown < size ? ` (${part(shown, size)})` : "");
+    const is_frozen = k > 0 && !(`${dense[k - 1].name}.W` in store.state.parameters);
+    name.textContent = (k ? dense[k - 1].name + (is_frozen ? ` (${t("frozen")})` : "") : t("inputs")) + (shown < size ? ` (${part(shown, size)})` : "");
     name.style.left = `${column[0].x}px`;
     picture.append(name);
     column.forEach((neuron, row) => {

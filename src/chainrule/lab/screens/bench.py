@@ -60,6 +60,7 @@ class Bench(Screen):
             "network": text_of(session), "layers": layers, "formula": problem.formula, "data": session.training.dataset.name,
             "set": (session.training.dataset.origin or {}).get("name_or_path"), "parts": dict(problem.dataset_info.parts),
             "parameters": {name: list(item.node.shape) for name, item in problem.parameters.items()},
+            "weights": {name: list(trainer.state[name].shape[1:]) for name in problem.weights},
             "optimizer": type(settings.optimizer).__name__, "optimizer_text": repr(settings.optimizer),
             "learning_rate": rate if isinstance(rate, int | float) else None,
             "batch_size": settings.batch_size, "examples": trainer.count, "seed": settings.seed,

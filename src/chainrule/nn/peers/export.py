@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -11,11 +13,14 @@ from chainrule.descriptions import described
 from chainrule.display import Shown
 from chainrule.graph import Array, Node, Shape, constant
 from chainrule.immutable import immutable
-from chainrule.nn.build import Built, layer_scope
+from chainrule.nn.build import Built, build_network, layer_scope
 from chainrule.nn.checks import LayerName
 from chainrule.nn.parts import Layer
-from chainrule.nn.peers.chain import built_for, chain
 from chainrule.nn.peers.parts import LayerStep
+from chainrule.nn.peers.steps import shape_of, steps_of
+
+UNSCALED = "unscaled"
+"""What the step is called that gives outputs the units of the targets."""
 
 
 @described
@@ -56,19 +61,25 @@ class Export(Shown):
     before: Scale | None = None
     after: Scale | None = None
 
+    @property
+    def shape(self) -> Shape:
+        """The shape of one example. Raises: OptionError where it is not known."""
+        return shape_of(self.network, self.input_shape)
+
     def built(self) -> Built:
         """The network's graph for one example. Raises: OptionError where its shape is not known."""
-        return built_for(self.network, self.input_shape)
+        return build_network(self.network, self.shape)
 
-    def steps(self, built: Built) -> list[LayerStep]:
-        """The network's steps, with those that scale."""
-        steps, given, made = chain(self.network, built), built.input.shape[1:], built.output.shape[1:]
-        before, after = ([item] if item and not item.changes_nothing else [] for item in (self.before, self.after))
-        return [
-            *(LayerStep(item, "scaled", given, given) for item in before),
-            *steps,
-            *(LayerStep(item, "unscaled", made, made) for item in after),
-        ]
+    def steps(self, has: Callable[[object], bool]) -> list[LayerStep]:
+        """The network's steps, with those that scale; has: which layers are steps, as in `steps_of`."""
+        steps = steps_of(self.network, self.shape, has)
+        if self.before and not self.before.changes_nothing:
+            moved = [replace(step, sources=tuple(source + 1 for source in step.sources)) for step in steps]
+            steps = [LayerStep(self.before, "scaled", self.shape, self.shape), *moved]
+        if self.after and not self.after.changes_nothing:
+            made = steps[-1].output if steps else self.shape
+            steps.append(LayerStep(self.after, UNSCALED, made, made, sources=(len(steps),)))
+        return steps
 
 
 @runtime_checkable

@@ -9,11 +9,27 @@ from typing import TypeAlias, cast
 from chainrule.nn.augmentation import RandomBrightness, RandomFlip, RandomRotation, RandomShift
 from chainrule.nn.convolution import Conv1D, Conv2D
 from chainrule.nn.embedding import Embedding, OneHot
+from chainrule.nn.formula import Formula
 from chainrule.nn.layers import Activation, Dense, Dropout, Flatten, Reshape
 from chainrule.nn.normalisation import BatchNorm, GroupNorm, LayerNorm
 from chainrule.nn.peers.export import Scale, numbers
 from chainrule.nn.peers.jax_helpers import HELPERS
-from chainrule.nn.peers.parts import LayerStep, Moved, Peer, PeerPart, require_plain, row_of
+from chainrule.nn.peers.parts import (
+    ARITHMETIC,
+    FUNCTIONS,
+    LOG_SOFTMAX,
+    Joint,
+    LackingError,
+    LayerStep,
+    Moved,
+    Padded,
+    Peer,
+    PeerPart,
+    require_plain,
+    row_of,
+    word_of,
+)
+from chainrule.nn.peers.steps import takers_of
 from chainrule.nn.peers.windows import Transposed, Windows, require_zeros, spread, windows
 from chainrule.nn.pooling import AveragePool, GlobalAveragePool, GlobalMaxPool, MaxPool, UpSample
 from chainrule.nn.recurrent import GRU, LSTM, RNN, Bidirectional, Recurrent
@@ -39,6 +55,10 @@ ACTIVATIONS = {
 }
 
 
+FORMULAS = {"jax.nn.log_softmax": LOG_SOFTMAX}
+"""Functions that are none of ours by name."""
+
+
 def _array(name: str) -> str:
     return f'parameters["{name}"]'
 
@@ -56,6 +76,10 @@ def _scale(step: LayerStep) -> Iterator[str]:
     scale = cast("Scale", step.layer)
     given = ", ".join(str(numbers(values)) for values in (scale.offset, scale.factor))
     yield _given(f"{'unscaled' if scale.undo else 'scaled'}(x, {given})")
+
+
+def _formula(step: LayerStep) -> Iterator[str]:
+    yield _given(f"{word_of(FORMULAS, step)}(x)")
 
 
 def _dense(step: LayerStep) -> Iterator[str]:
@@ -141,6 +165,10 @@ def _pool(step: LayerStep) -> Iterator[str]:
     yield _given(f"jax.lax.reduce_window(x, 0.0, jax.lax.add, {options}) / inside")
 
 
+def _padded(step: LayerStep) -> Iterator[str]:
+    yield _given(f"jnp.pad(x, {[(0, 0), *cast('Padded', step.layer).amounts, (0, 0)]})")
+
+
 def _global_pool(step: LayerStep) -> Iterator[str]:
     kind = "max" if isinstance(step.layer, GlobalMaxPool) else "mean"
     yield _given(f"x.{kind}({tuple(range(1, len(step.input)))})")
@@ -155,7 +183,9 @@ def _up_sample(step: LayerStep) -> Iterator[str]:
 
 
 def _scaled(step: LayerStep, even: str) -> str:
-    return _given(f"{even} * {_array(f'{step.name}.gain')} + {_array(f'{step.name}.b')}")
+    layer = cast("LayerNorm | GroupNorm | BatchNorm", step.layer)
+    scaled = f"{even} * {_array(f'{step.name}.gain')}" if layer.gain else even
+    return _given(f"{scaled} + {_array(f'{step.name}.b')}" if layer.bias else scaled)
 
 
 def _layer_norm(step: LayerStep) -> Iterator[str]:
@@ -213,7 +243,9 @@ def _bidirectional(step: LayerStep) -> Iterator[str]:
 
 def _loop(step: LayerStep, layer: Recurrent, name: str) -> str:
     require_plain(step, layer)
-    arrays = [_array(f"{name}.{label}") for label in ("W", "U", "b", *(("d",) if isinstance(layer, GRU) else ()))]
+    added = ("b", "d") if isinstance(layer, GRU) else ("b",)
+    arrays = [_array(f"{name}.{label}") for label in ("W", "U")]
+    arrays += [_array(f"{name}.{label}") if layer.bias else "0.0" for label in added]
     if isinstance(layer, RNN):
         arrays.append(_function(layer.activation))
     return f"{KINDS[type(layer)]}({', '.join(['x', *arrays])}{', reverse=True' if layer.reverse else ''})"
@@ -226,12 +258,12 @@ def _function(activation: str) -> str:
 
 
 LAYERS: dict[type, Lines] = {
-    Scale: _scale, Dense: _dense, Activation: _activation,
+    Scale: _scale, Formula: _formula, Dense: _dense, Activation: _activation,
     **dict.fromkeys((Dropout, GaussianNoise, RandomShift, RandomFlip, RandomRotation, RandomBrightness), _idle),
     Flatten: _flatten, Reshape: _reshape,
     **dict.fromkeys((Conv1D, Conv2D), _convolution), **dict.fromkeys((ConvTranspose1D, ConvTranspose2D), _transposed),
     **dict.fromkeys((MaxPool, AveragePool), _pool), **dict.fromkeys((GlobalMaxPool, GlobalAveragePool), _global_pool),
-    UpSample: _up_sample, LayerNorm: _layer_norm, GroupNorm: _group_norm, BatchNorm: _batch_norm, OneHot: _one_hot,
+    Padded: _padded, UpSample: _up_sample, LayerNorm: _layer_norm, GroupNorm: _group_norm, BatchNorm: _batch_norm, OneHot: _one_hot,
     Embedding: _embedding, **dict.fromkeys((RNN, LSTM, GRU), _recurrent), Bidirectional: _bidirectional,
 }  # fmt: skip
 """Every kind of layer that is written in JAX."""
@@ -239,15 +271,49 @@ LAYERS: dict[type, Lines] = {
 
 def _parts(steps: Sequence[LayerStep]) -> list[PeerPart]:
     """One part to each step; its arrays have our names and our axes."""
-    return [
-        PeerPart("\n".join(row_of(LAYERS, step, twice=True)(step)), tuple(Moved(name, name) for name in step.parameters))
-        for step in steps
-    ]
+    found = list[PeerPart]()
+    for place, step in enumerate(steps):
+        held = tuple(Moved(name, name) for name in step.parameters)
+        code = (
+            _joined(step, ["x"] * len(step.sources)) if isinstance(step.layer, Joint) else "\n".join(row_of(LAYERS, step)(step))
+        )
+        found.append(PeerPart(code, held, step=place))
+    return found
+
+
+FUNCTIONAL = {
+    "transpose": "{0}.transpose({axes})", "flip": "jnp.flip({0}, {axes})", **ARITHMETIC,
+    **{name: f"jnp.{function}({{0}})" for name, function in FUNCTIONS.items()},
+    "erf": "jax.lax.erf({0})",
+    "maximum": "jnp.maximum({0}, {1})", "minimum": "jnp.minimum({0}, {1})", "concatenate": "jnp.concatenate(({all}), axis=-1)",
+}  # fmt: skip
+
+
+def _joined(step: LayerStep, given: Sequence[str]) -> str:
+    text = cast("Joint", step.layer).written(given, FUNCTIONAL)
+    if text is None:
+        raise LackingError(step, "no such function")
+    return text
+
+
+def _body(steps: Sequence[LayerStep], parts: Sequence[PeerPart]) -> Iterator[str]:
+    """The lines of all steps: each takes x and makes x; a value that is taken later than at once is kept under a name of its own."""
+    takers, names, held = takers_of(steps), dict[int, str](), 0
+    for place, (step, part) in enumerate(zip(steps, parts, strict=True)):
+        if any(taker > place for taker in takers[place]):
+            names[place] = f"x{place}"
+            yield f"x{place} = x"
+        given = ["x" if source == held else names[source] for source in step.sources]
+        if isinstance(step.layer, Joint):
+            yield f"x = {_joined(step, given)}"
+        else:
+            yield from ([f"x = {given[0]}"] if given[0] != "x" else [])
+            yield from part.code.splitlines()
+        held = place + 1
 
 
 def _text(steps: Sequence[LayerStep], parts: Sequence[PeerPart]) -> str:
-    lines = [line for part in parts for line in part.code.splitlines()]
-    body = "".join(f"    {line}\n" for line in lines)
+    body = "".join(f"    {line}\n" for line in _body(steps, parts))
     used = {name for name in HELPERS if re.search(rf"\b{name}\(", body)}
     used |= {"over_time"} if used & {"rnn", "lstm", "gru"} else set()
     helpers = "".join(f"{text}\n\n" for name, text in HELPERS.items() if name in used)
@@ -259,5 +325,5 @@ def _text(steps: Sequence[LayerStep], parts: Sequence[PeerPart]) -> str:
     )
 
 
-JAX = Peer("JAX", tuple(LAYERS), _parts, _text, lambda _, __, label: label)
+JAX = Peer("JAX", tuple(LAYERS), FORMULAS.values(), _parts, _text, lambda _, __, label: label)
 """JAX: a function of the parameters and the input; arrays have our names and our axes."""

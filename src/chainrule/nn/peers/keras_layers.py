@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import cast
 
 from chainrule.graph import Shape
 from chainrule.nn.augmentation import RandomBrightness, RandomFlip, RandomRotation, RandomShift
 from chainrule.nn.convolution import Conv1D, Conv2D
 from chainrule.nn.embedding import Embedding
+from chainrule.nn.formula import Formula
 from chainrule.nn.layers import Activation, Dense, Dropout, Flatten, Reshape
 from chainrule.nn.normalisation import BatchNorm, GroupNorm, LayerNorm
 from chainrule.nn.peers.export import Scale, numbers
 from chainrule.nn.peers.parts import (
+    LOG_SOFTMAX,
     Arrays,
     GatedBias,
     LackingError,
     LayerStep,
     Moved,
+    Padded,
     Parts,
     PeerPart,
     call,
     require_plain,
+    scales,
     unless,
+    word_of,
 )
 from chainrule.nn.peers.windows import Transposed, require_zeros, windows
 from chainrule.nn.pooling import AveragePool, GlobalAveragePool, GlobalMaxPool, MaxPool, UpSample
@@ -34,6 +40,20 @@ ACTIVATIONS = {name: name for name in ("sigmoid", "tanh", "relu", "elu", "softpl
     "exp": "exponential"
 }
 """What Keras calls them; of leaky_relu its slope is another one unless it is written."""
+
+
+FORMULAS = {
+    "relu6": "min(max(x, 0), 6)", "hard_sigmoid": "min(max(x/6 + 0.5, 0), 1)", "hard_silu": "x*min(max(x/6 + 0.5, 0), 1)",
+    "hard_tanh": "min(max(x, -1), 1)", "softsign": "x/(1 + abs(x))", "mish": "x*tanh(softplus(x))",
+    "leaky_relu": "max(x, 0) + 0.2*min(x, 0)", "log_sigmoid": "-softplus(-x)", "tanh_shrink": "x - tanh(x)",
+    "selu": "1.0507009873554805*(max(x, 0) + 1.6732632423543772*expm1(min(x, 0)))",
+    "log_softmax": LOG_SOFTMAX,
+}  # fmt: skip
+"""Activation functions that are none of ours by name."""
+
+
+def _formula(step: LayerStep) -> Iterator[PeerPart]:
+    yield PeerPart(_layer("Activation", word_of(FORMULAS, step)))
 
 
 def _layer(kind: str, *given: object, **named: object) -> str:
@@ -179,6 +199,12 @@ def _size(size: int | Shape | None) -> object:
     return size[0] if isinstance(size, tuple) and len(size) == 1 else size
 
 
+def _padded(step: LayerStep) -> Iterator[PeerPart]:
+    amounts = cast("Padded", step.layer).amounts
+    (first, *others) = amounts
+    yield PeerPart(_layer(f"ZeroPadding{len(amounts)}D", (first, *others) if others else first))
+
+
 def _global_pool(step: LayerStep) -> Iterator[PeerPart]:
     kind = "Max" if isinstance(step.layer, GlobalMaxPool) else "Average"
     yield PeerPart(_layer(f"Global{kind}Pooling{len(step.input) - 1}D"))
@@ -191,28 +217,26 @@ def _up_sample(step: LayerStep) -> Iterator[PeerPart]:
 # ---- norms: the usual epsilon is another one there, so that it is always written
 
 
-def _scales(step: LayerStep) -> tuple[Arrays, ...]:
-    return Moved(f"{step.name}.gain", "gamma"), Moved(f"{step.name}.b", "beta")
+def _norm(step: LayerStep, kind: str, *given: object, **named: object) -> PeerPart:
+    layer = cast("LayerNorm | GroupNorm | BatchNorm", step.layer)
+    has = {"center": None if layer.bias else False, "scale": None if layer.gain else False}
+    code = _layer(kind, *given, **named, epsilon=layer.epsilon, **has, name=called(step.name))
+    return PeerPart(code, scales(step, ("gamma", "beta")), called(step.name))
 
 
 def _layer_norm(step: LayerStep) -> Iterator[PeerPart]:
-    epsilon = cast("LayerNorm", step.layer).epsilon
-    yield PeerPart(_layer("LayerNormalization", epsilon=epsilon, name=called(step.name)), _scales(step), called(step.name))
+    yield _norm(step, "LayerNormalization")
 
 
 def _group_norm(step: LayerStep) -> Iterator[PeerPart]:
-    layer = cast("GroupNorm", step.layer)
-    code = _layer("GroupNormalization", layer.groups, epsilon=layer.epsilon, name=called(step.name))
-    yield PeerPart(code, _scales(step), called(step.name))
+    yield _norm(step, "GroupNormalization", cast("GroupNorm", step.layer).groups)
 
 
 def _batch_norm(step: LayerStep) -> Iterator[PeerPart]:
-    layer = cast("BatchNorm", step.layer)
     running = Moved(f"{step.name}.mean", "moving_mean"), Moved(f"{step.name}.variance", "moving_variance")
     # There the momentum is what is kept, here what is new.
-    kept = round(1 - layer.momentum, 12)
-    code = _layer("BatchNormalization", momentum=kept, epsilon=layer.epsilon, name=called(step.name))
-    yield PeerPart(code, (*_scales(step), *running), called(step.name))
+    part = _norm(step, "BatchNormalization", momentum=round(1 - cast("BatchNorm", step.layer).momentum, 12))
+    yield replace(part, arrays=(*part.arrays, *running))
 
 
 # ---- sequences
@@ -257,6 +281,7 @@ def _loop(step: LayerStep, layer: Recurrent, name: str) -> str:
         activation=None if not isinstance(layer, RNN) or layer.activation == "tanh" else _recurrent_activation(step, layer),
         return_sequences=True if layer.return_sequences else None,
         go_backwards=True if layer.reverse else None,
+        use_bias=None if layer.bias else False,
         name=name,
     )
 
@@ -268,24 +293,24 @@ def _recurrent_activation(step: LayerStep, layer: RNN) -> str:
 
 
 def _loop_arrays(layer: Recurrent, name: str, place: str) -> tuple[Arrays, ...]:
-    labels = [f"{place}/{label}" for label in ("kernel", "recurrent_kernel", "bias")]
+    labels = [f"{place}/{label}" for label in ("kernel", "recurrent_kernel", "bias")[: 3 if layer.bias else 2]]
     if not isinstance(layer, GRU):
-        return tuple(Moved(f"{name}.{ours}", label) for ours, label in zip("WUb", labels, strict=True))
+        return tuple(Moved(f"{name}.{ours}", label) for ours, label in zip("WUb", labels, strict=False))
     units = layer.units
     # Ours stand in the order r, u, g; Keras has u, which it calls z, first.
     picked = (*range(units, 2 * units), *range(units), *range(2 * units, 3 * units))
     weights = (Moved(f"{name}.{ours}", label, picked=picked) for ours, label in zip("WU", labels, strict=False))
-    return (*weights, GatedBias(f"{name}.b", f"{name}.d", (labels[2],), (1, 0, 2)))
+    return tuple(weights) if not layer.bias else (*weights, GatedBias(f"{name}.b", f"{name}.d", (labels[2],), (1, 0, 2)))
 
 
 # ---- the table
 
 LAYERS: dict[type, Parts] = {
-    Scale: _scale, Dense: _dense, Activation: _activation, Dropout: _dropout, GaussianNoise: _noise,
+    Scale: _scale, Formula: _formula, Dense: _dense, Activation: _activation, Dropout: _dropout, GaussianNoise: _noise,
     **dict.fromkeys((RandomShift, RandomFlip, RandomRotation, RandomBrightness), _idle), Flatten: _flatten, Reshape: _reshape,
     **dict.fromkeys((Conv1D, Conv2D), _convolution), **dict.fromkeys((ConvTranspose1D, ConvTranspose2D), _transposed),
     **dict.fromkeys((MaxPool, AveragePool), _pool), **dict.fromkeys((GlobalMaxPool, GlobalAveragePool), _global_pool),
-    UpSample: _up_sample, LayerNorm: _layer_norm, GroupNorm: _group_norm, BatchNorm: _batch_norm, Embedding: _embedding,
+    Padded: _padded, UpSample: _up_sample, LayerNorm: _layer_norm, GroupNorm: _group_norm, BatchNorm: _batch_norm, Embedding: _embedding,
     **dict.fromkeys((RNN, LSTM, GRU), _recurrent), Bidirectional: _bidirectional,
 }  # fmt: skip
 """Every kind of layer that Keras has."""

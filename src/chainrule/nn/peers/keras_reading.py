@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from math import prod
 from typing import Any, TypeAlias, cast
 
 import numpy as np
@@ -16,6 +17,7 @@ from chainrule.nn.layers import Activation, Dense, Dropout, Flatten, Reshape
 from chainrule.nn.normalisation import BatchNorm, GroupNorm, LayerNorm
 from chainrule.nn.parts import Layer
 from chainrule.nn.peers.export import Scale
+from chainrule.nn.peers.keras_layers import FORMULAS
 from chainrule.nn.peers.parts import sized, unless
 from chainrule.nn.peers.pytorch_reading import UnlikeError, padded
 from chainrule.nn.pooling import AveragePool, GlobalAveragePool, GlobalMaxPool, MaxPool, UpSample
@@ -37,14 +39,6 @@ class KerasRead:
 Reader: TypeAlias = Callable[[Config, Shape], KerasRead]
 """From a configuration and the shape of one example to layers."""
 
-FORMULAS = {
-    "relu6": "min(max(x, 0), 6)", "hard_sigmoid": "min(max(x/6 + 0.5, 0), 1)", "hard_silu": "x*min(max(x/6 + 0.5, 0), 1)",
-    "hard_tanh": "min(max(x, -1), 1)", "softsign": "x/(1 + abs(x))", "mish": "x*tanh(softplus(x))",
-    "leaky_relu": "max(x, 0) + 0.2*min(x, 0)", "log_sigmoid": "-softplus(-x)", "tanh_shrink": "x - tanh(x)",
-    "selu": "1.0507009873554805*(max(x, 0) + 1.6732632423543772*expm1(min(x, 0)))",
-    "log_softmax": "(x - max(x)) - log(sum(exp(x - max(x))))",
-}  # fmt: skip
-"""Activation functions that are none of ours by name."""
 SAME = {name: name for name in ("sigmoid", "tanh", "relu", "elu", "softplus", "silu", "gelu", "softmax")} | {
     "swish": "silu", "exponential": "exp",
 }  # fmt: skip
@@ -63,8 +57,12 @@ def activation_of(config: Config) -> tuple[Layer, ...]:
 
 
 def _dense(config: Config, shape: Shape) -> KerasRead:
-    layer = Dense(config["units"], bias=config["use_bias"])
-    return KerasRead((layer if len(shape) == 1 else TimeDistributed(layer), *activation_of(config)), 0)
+    layer, behind = Dense(config["units"], bias=config["use_bias"]), activation_of(config)
+    if len(shape) < 3:
+        return KerasRead((layer if len(shape) == 1 else TimeDistributed(layer), *behind), 0)
+    # Along the last axis, at every place of space.
+    rows, back = Reshape((prod(shape[:-1]), shape[-1])), Reshape((*shape[:-1], layer.units))
+    return KerasRead((rows, TimeDistributed(layer), back, *behind), 1)
 
 
 def _require_last(config: Config) -> None:
@@ -81,13 +79,16 @@ def _convolution(kind: Any) -> Reader:
     def read(config: Config, shape: Shape) -> KerasRead:
         _require_last(config)
         more = {"groups": config["groups"]} if "groups" in config else {}
-        if config.get("output_padding") is not None or config["padding"] not in {"valid", "same"}:
+        causal = config["padding"] == "causal"
+        if config.get("output_padding") is not None or config["padding"] not in {"valid", "same", "causal"}:
             raise UnlikeError(f"padding {config['padding']!r} or output_padding")
         layer = kind(
             config["filters"], _pairs(config["kernel_size"]), stride=_pairs(config["strides"]), dilation=_pairs(config["dilation_rate"]),
-            padding=config["padding"], bias=config["use_bias"], **more,
+            padding="valid" if causal else config["padding"], bias=config["use_bias"], **more,
         )  # fmt: skip
-        return KerasRead((layer, *activation_of(config)), 0)
+        # So that no step sees one behind it, all zeros stand before the first.
+        before = padded(shape, (((layer.kernel - 1) * layer.dilation, 0),)) if causal else ()
+        return KerasRead((*before, layer, *activation_of(config)), len(before))
 
     return read
 
@@ -104,9 +105,8 @@ def _pool(kind: Any) -> Reader:
 def _global_pool(kind: Any) -> Reader:
     def read(config: Config, shape: Shape) -> KerasRead:
         _require_last(config)
-        if config.get("keepdims"):
-            raise UnlikeError("keepdims=True")
-        return KerasRead((kind(),))
+        kept = (Reshape((*(1,) * (len(shape) - 1), shape[-1])),) if config.get("keepdims") else ()
+        return KerasRead((kind(), *kept))
 
     return read
 
@@ -132,23 +132,28 @@ def _require_last_axis(config: Config, shape: Shape) -> None:
         raise UnlikeError(f"a norm over the axis {axis}")
 
 
+def _scaled(config: Config) -> dict[str, Any]:
+    """Whether a norm has a gain and a bias."""
+    return {"gain": config["scale"], "bias": config["center"]}
+
+
 def _batch_norm(config: Config, shape: Shape) -> KerasRead:
     _require_last_axis(config, shape)
     if config.get("renorm") or config.get("synchronized"):
         raise UnlikeError("renorm or synchronized")
-    return KerasRead((BatchNorm(round(1 - config["momentum"], 12), config["epsilon"]),), 0)
+    return KerasRead((BatchNorm(round(1 - config["momentum"], 12), config["epsilon"], **_scaled(config)),), 0)
 
 
 def _layer_norm(config: Config, shape: Shape) -> KerasRead:
     _require_last_axis(config, shape)
     if config.get("rms_scaling"):
         raise UnlikeError("rms_scaling")
-    return KerasRead((LayerNorm(config["epsilon"]),), 0)
+    return KerasRead((LayerNorm(config["epsilon"], **_scaled(config)),), 0)
 
 
 def _group_norm(config: Config, shape: Shape) -> KerasRead:
     _require_last_axis(config, shape)
-    return KerasRead((GroupNorm(config["groups"], config["epsilon"]),), 0)
+    return KerasRead((GroupNorm(config["groups"], config["epsilon"], **_scaled(config)),), 0)
 
 
 def _embedding(config: Config, shape: Shape) -> KerasRead:
@@ -167,7 +172,7 @@ def _recurrent(kind: Any) -> Reader:
         if config["go_backwards"] and config["return_sequences"]:
             raise UnlikeError("go_backwards with return_sequences: the steps stand in the opposite order")
         name: Any = config["activation"]
-        more: dict[str, Any] = {"activation": SAME.get(name, name)} if kind is RNN else {}
+        more: dict[str, Any] = {"bias": config["use_bias"], **({"activation": SAME.get(name, name)} if kind is RNN else {})}
         layer = kind(config["units"], return_sequences=config["return_sequences"], reverse=config["go_backwards"], **more)
         return KerasRead((layer,), 0)
 
@@ -180,6 +185,26 @@ def _bidirectional(config: Config, shape: Shape) -> KerasRead:
         raise UnlikeError(f"merge_mode {config['merge_mode']!r} of {inner['class_name']}")
     (layer,) = READERS[inner["class_name"]](inner["config"], shape).layers
     return KerasRead((Bidirectional(layer),), 0)
+
+
+def _time_distributed(config: Config, shape: Shape) -> KerasRead:
+    inner = config["layer"]
+    if inner["class_name"] not in READERS:
+        raise UnlikeError(f"a {inner['class_name']} at each time step")
+    read = READERS[inner["class_name"]](inner["config"], shape[1:])
+    return KerasRead(
+        tuple(layer if isinstance(layer, Activation) else TimeDistributed(layer) for layer in read.layers), read.holds
+    )
+
+
+def _normalization(config: Config, shape: Shape) -> KerasRead:
+    # What it adapted to stands in no configuration: the door puts it there.
+    mean, variance = (np.asarray(config[name], np.float64) for name in ("mean", "variance"))
+    if mean.size not in {1, shape[-1]}:
+        raise UnlikeError(f"a mean of the shape {mean.shape}")
+    deviation = np.maximum(np.sqrt(variance), 1e-7).reshape(-1)
+    given = (-mean.reshape(-1) / deviation, deviation) if config.get("invert") else (mean.reshape(-1), 1.0 / deviation)
+    return KerasRead((Scale(*given),))
 
 
 def _rescaling(config: Config, shape: Shape) -> KerasRead:
@@ -230,6 +255,7 @@ READERS: dict[str, Reader] = {
     "GlobalAveragePooling2D": _global_pool(GlobalAveragePool), "UpSampling1D": _up_sample, "UpSampling2D": _up_sample,
     "ZeroPadding1D": _zero_pad, "ZeroPadding2D": _zero_pad, "BatchNormalization": _batch_norm, "LayerNormalization": _layer_norm,
     "GroupNormalization": _group_norm, "Embedding": _embedding, "SimpleRNN": _recurrent(RNN), "LSTM": _recurrent(LSTM),
-    "GRU": _recurrent(GRU), "Bidirectional": _bidirectional,
+    "GRU": _recurrent(GRU),
+    "Bidirectional": _bidirectional, "TimeDistributed": _time_distributed, "Normalization": _normalization,
 }  # fmt: skip
 """The layers that are read, by the names of their classes."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Protocol, TypeAlias, TypeVar
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import Protocol, TypeAlias, TypeVar, cast
 
 import numpy as np
 
 from chainrule.display import Shown
-from chainrule.graph import Array, Shape
+from chainrule.graph import Array, Op, Shape
 from chainrule.immutable import immutable
+from chainrule.nn.formula import Formula
+from chainrule.nn.normalisation import BatchNorm, GroupNorm, LayerNorm
 from chainrule.nn.recurrent import Recurrent
 
 
@@ -17,6 +19,7 @@ from chainrule.nn.recurrent import Recurrent
 class LayerStep(Shown):
     """One use of a layer; shapes are those of one example. inside: the names of the layers that it is made of.
 
+    sources: the values that it takes, 0 the network's input, k what the k-th step makes.
     frozen: whether its weights are kept, and it computes in training as at inference.
 
     For a peer: channels_first, whether it has them before the axes of space; rows, where it has the numbers of the input in another
@@ -33,6 +36,50 @@ class LayerStep(Shown):
     channels_first: bool = False
     rows: tuple[int, ...] | None = None
     frozen: bool = False
+    sources: tuple[int, ...] = (0,)
+
+
+@immutable
+class Joint(Shown):
+    """What joins values between layers: an op that takes them in their order, and the numbers among its operands.
+
+    operands: None where a value stands, else the number. taken: of a slice, from where to where on each axis of an example. axes: those
+    of a batch in another order, or that are turned round.
+    """
+
+    op: Op
+    operands: tuple[float | None, ...]
+    taken: tuple[tuple[int, int], ...] = ()
+    axes: Shape = ()
+
+    def written(self, values: Sequence[str], templates: Mapping[str, str]) -> str | None:
+        """The joint in a peer's words, of values with these names; None where it has none. A template `{0}` takes the first operand."""
+        given = iter(values)
+        operands = [next(given) if number is None else repr(number) for number in self.operands]
+        if self.taken:
+            return f"{operands[0]}[:, {', '.join(f'{start}:{stop}' for start, stop in self.taken)}]"
+        template = templates.get(self.op.name)
+        return None if template is None else template.format(*operands, all=", ".join(operands), axes=self.axes)
+
+
+@immutable
+class Padded(Shown):
+    """Zeros around the axes of space: how many stand before and behind each."""
+
+    amounts: tuple[tuple[int, int], ...]
+
+
+LOG_SOFTMAX = "(x - max(x)) - log(sum(exp(x - max(x))))"
+"""The formula of the logarithm of softmax."""
+ARITHMETIC = {
+    "add": "{0} + {1}", "subtract": "{0} - {1}", "multiply": "{0} * {1}", "divide": "{0} / {1}", "power": "{0} ** {1}",
+    "negative": "-{0}", "reshape": "{0}",
+}  # fmt: skip
+"""Joints that are written alike everywhere; a reshape that is left over changes nothing."""
+FUNCTIONS = {
+    name: name for name in ("exp", "log", "sin", "cos", "sqrt", "expm1", "log1p", "arctan", "sign", "floor", "erf")
+} | {"absolute": "abs"}
+"""Functions entry by entry that have a name everywhere."""
 
 
 class LackingError(Exception):
@@ -46,13 +93,20 @@ class LackingError(Exception):
 Row = TypeVar("Row")
 
 
-def row_of(table: Mapping[type, Row], step: LayerStep, *, twice: bool = False) -> Row:
-    """What a peer's table says of the step's layer; `twice`: whether the peer can use a layer a second time."""
+def row_of(table: Mapping[type, Row], step: LayerStep) -> Row:
+    """What a peer's table says of the step's layer."""
     if type(step.layer) not in table:
         raise LackingError(step, "no such layer")
-    if not step.first and not twice:
-        raise LackingError(step, "a layer that is used twice")
     return table[type(step.layer)]
+
+
+def word_of(formulas: Mapping[str, str], step: LayerStep) -> str:
+    """What a peer calls a formula of ours, by its texts by name."""
+    text = cast("Formula", step.layer).text
+    found = next((name for name, known in formulas.items() if known == text), None)
+    if found is None:
+        raise LackingError(step, f"the formula {text}")
+    return found
 
 
 def require_plain(step: LayerStep, layer: Recurrent) -> None:
@@ -102,6 +156,13 @@ class Moved:
         array = array if self.axes is None else array.transpose([int(axis) for axis in np.argsort(self.axes)])
         array = array if self.picked is None else np.take(array, np.argsort(self.picked), axis=self.along)
         return {self.name: np.ascontiguousarray(array)}
+
+
+def scales(step: LayerStep, labels: tuple[str, str]) -> tuple[Moved, ...]:
+    """The gain and the bias of a norm, those that it has, under the peer's labels."""
+    layer = cast("LayerNorm | GroupNorm | BatchNorm", step.layer)
+    has = zip((layer.gain, layer.bias), ("gain", "b"), labels, strict=True)
+    return tuple(Moved(f"{step.name}.{ours}", theirs) for held, ours, theirs in has if held)
 
 
 @immutable
@@ -166,13 +227,14 @@ class Extra:
 class PeerPart:
     """A layer of the peer: the code that makes it, and the arrays that it holds, which are called after `name`.
 
-    frozen: whether it keeps its weights.
+    frozen: whether it keeps its weights. step: the place of the step that it is of; -1 for what stands before all.
     """
 
     code: str
     arrays: tuple[Arrays, ...] = ()
     name: str = ""
     frozen: bool = False
+    step: int = -1
 
 
 Parts: TypeAlias = "Callable[[LayerStep], Iterator[PeerPart]]"
@@ -183,15 +245,20 @@ Parts: TypeAlias = "Callable[[LayerStep], Iterator[PeerPart]]"
 class Peer:
     """A library that networks are written in: what it is called, the layers that it has, and how its networks are written.
 
-    parts: the parts of a network. text: the code of the whole. key: the name of an array by the number of the part, the part
-    and the array's label.
+    formulas: the texts of the formulas that are a layer there; any other is what its graph is made of. parts: the parts of a network.
+    text: the code of the whole. key: the name of an array by the number of the part, the part and the array's label.
     """
 
     title: str
     kinds: Sequence[type]
+    formulas: Collection[str]
     parts: Callable[[Sequence[LayerStep]], list[PeerPart]]
     text: Callable[[Sequence[LayerStep], Sequence[PeerPart]], str]
     key: Callable[[int, PeerPart, str], str]
+
+    def has(self, layer: object) -> bool:
+        """Whether there is such a layer."""
+        return layer.text in self.formulas if isinstance(layer, Formula) else type(layer) in self.kinds
 
 
 def call(kind: str, *given: object, **named: object) -> str:

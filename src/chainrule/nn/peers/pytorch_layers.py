@@ -12,9 +12,10 @@ from chainrule.immutable import immutable
 from chainrule.nn.augmentation import RandomBrightness, RandomFlip, RandomRotation, RandomShift
 from chainrule.nn.convolution import Conv1D, Conv2D
 from chainrule.nn.embedding import Embedding
+from chainrule.nn.formula import Formula
 from chainrule.nn.layers import Activation, Dense, Dropout, Flatten, Reshape
 from chainrule.nn.normalisation import BatchNorm, GroupNorm, LayerNorm
-from chainrule.nn.peers.export import Scale, numbers
+from chainrule.nn.peers.export import UNSCALED, Scale, numbers
 from chainrule.nn.peers.parts import (
     Arrays,
     Extra,
@@ -22,15 +23,17 @@ from chainrule.nn.peers.parts import (
     LackingError,
     LayerStep,
     Moved,
+    Padded,
     Parts,
     PeerPart,
     SplitBias,
     call,
     require_plain,
+    scales,
     unless,
 )
-from chainrule.nn.peers.pytorch_modules import activated, module
-from chainrule.nn.peers.pytorch_windows import convolution, global_pool, pool, transposed, up_sample
+from chainrule.nn.peers.pytorch_modules import activated, formula, module
+from chainrule.nn.peers.pytorch_windows import convolution, global_pool, pool, transposed, up_sample, zeros_around
 from chainrule.nn.pooling import AveragePool, GlobalAveragePool, GlobalMaxPool, MaxPool, UpSample
 from chainrule.nn.recurrent import GRU, LSTM, RNN, Bidirectional, Recurrent
 from chainrule.nn.sampling import GaussianNoise
@@ -43,7 +46,8 @@ Order: TypeAlias = Literal["first", "last", "any"]
 def _scale(step: LayerStep) -> Iterator[PeerPart]:
     scale = cast("Scale", step.layer)
     given = (numbers(_as_there(step, values)) for values in (scale.offset, scale.factor))
-    yield PeerPart(call("Unscaled" if scale.undo else "Scaled", *given))
+    inside = {"inside": True} if scale.undo and step.name != UNSCALED else {}
+    yield PeerPart(call("Unscaled" if scale.undo else "Scaled", *given, **inside))
 
 
 def _as_there(step: LayerStep, values: Array) -> Array:
@@ -91,18 +95,27 @@ def _reshape(step: LayerStep) -> Iterator[PeerPart]:
 # ---- norms
 
 
-def _scales(step: LayerStep) -> tuple[Arrays, ...]:
-    return Moved(f"{step.name}.gain", "weight"), Moved(f"{step.name}.b", "bias")
+LABELS = "weight", "bias"
+
+
+def _affine(step: LayerStep, affine: str = "affine") -> dict[str, bool | None]:
+    """What is said of a norm that lacks gain or bias; one with a bias alone PyTorch lacks."""
+    layer = cast("LayerNorm | GroupNorm | BatchNorm", step.layer)
+    if layer.bias and not layer.gain:
+        raise LackingError(step, "a norm with a bias and no gain")
+    return {affine: None if layer.gain else False, "bias": False if layer.gain and not layer.bias else None}
 
 
 def _layer_norm(step: LayerStep) -> Iterator[PeerPart]:
-    epsilon = cast("LayerNorm", step.layer).epsilon
-    yield PeerPart(module("LayerNorm", step.input[-1], eps=unless(epsilon, 1e-5)), _scales(step))
+    epsilon = unless(cast("LayerNorm", step.layer).epsilon, 1e-5)
+    code = module("LayerNorm", step.input[-1], eps=epsilon, **_affine(step, "elementwise_affine"))
+    yield PeerPart(code, scales(step, LABELS))
 
 
 def _group_norm(step: LayerStep) -> Iterator[PeerPart]:
     layer = cast("GroupNorm", step.layer)
-    yield PeerPart(module("GroupNorm", layer.groups, step.input[-1], eps=unless(layer.epsilon, 1e-5)), _scales(step))
+    code = module("GroupNorm", layer.groups, step.input[-1], eps=unless(layer.epsilon, 1e-5), **_affine(step))
+    yield PeerPart(code, scales(step, LABELS))
 
 
 def _batch_norm(step: LayerStep) -> Iterator[PeerPart]:
@@ -117,8 +130,9 @@ def _batch_norm(step: LayerStep) -> Iterator[PeerPart]:
         step.input[-1],
         eps=unless(layer.epsilon, 1e-5),
         momentum=unless(layer.momentum, 0.1),
+        **_affine(step),
     )
-    yield PeerPart(code, (*_scales(step), *running))
+    yield PeerPart(code, (*scales(step, LABELS), *running))
 
 
 # ---- sequences
@@ -164,6 +178,7 @@ def _loop(step: LayerStep, layer: Recurrent, *, bidirectional: bool | None = Non
         step.input[-1],
         layer.units,
         nonlinearity=activation,
+        bias=None if layer.bias else False,
         batch_first=True,
         bidirectional=bidirectional,
     )
@@ -173,7 +188,7 @@ def _loop_arrays(layer: Recurrent, name: str, end: str) -> tuple[Arrays, ...]:
     weights = Moved(f"{name}.W", f"weight_ih_{end}", (1, 0)), Moved(f"{name}.U", f"weight_hh_{end}", (1, 0))
     labels = f"bias_ih_{end}", f"bias_hh_{end}"
     both = GatedBias(f"{name}.b", f"{name}.d", labels) if isinstance(layer, GRU) else SplitBias(f"{name}.b", labels)
-    return (*weights, both)
+    return (*weights, both) if layer.bias else weights
 
 
 # ---- the table, and the network as a whole
@@ -188,13 +203,15 @@ class ModuleRow:
 
 
 LAYERS: dict[type, ModuleRow] = {
-    Scale: ModuleRow(_scale), Dense: ModuleRow(_dense, "last"), Activation: ModuleRow(_activation), Dropout: ModuleRow(_dropout),
+    Scale: ModuleRow(_scale), Formula: ModuleRow(formula),
+    Dense: ModuleRow(_dense, "last"), Activation: ModuleRow(_activation), Dropout: ModuleRow(_dropout),
     GaussianNoise: ModuleRow(_noise), **dict.fromkeys((RandomShift, RandomFlip, RandomRotation, RandomBrightness), ModuleRow(_idle)),
     Flatten: ModuleRow(_flatten, "last"), Reshape: ModuleRow(_reshape, "last"),
     **dict.fromkeys((Conv1D, Conv2D), ModuleRow(convolution, "first")),
     **dict.fromkeys((ConvTranspose1D, ConvTranspose2D), ModuleRow(transposed, "first")),
     **dict.fromkeys((MaxPool, AveragePool), ModuleRow(pool, "first")),
-    **dict.fromkeys((GlobalMaxPool, GlobalAveragePool), ModuleRow(global_pool, "first")), UpSample: ModuleRow(up_sample, "first"),
+    **dict.fromkeys((GlobalMaxPool, GlobalAveragePool), ModuleRow(global_pool, "first")),
+    UpSample: ModuleRow(up_sample, "first"), Padded: ModuleRow(zeros_around, "first"),
     LayerNorm: ModuleRow(_layer_norm, "last"), GroupNorm: ModuleRow(_group_norm, "first"), BatchNorm: ModuleRow(_batch_norm, "first"),
     Embedding: ModuleRow(_embedding, "last"), **dict.fromkeys((RNN, LSTM, GRU), ModuleRow(_recurrent, "last")),
     Bidirectional: ModuleRow(_bidirectional, "last"),

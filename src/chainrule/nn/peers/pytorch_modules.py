@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from chainrule.nn.peers.parts import LackingError, LayerStep, PeerPart, call
+from chainrule.nn.peers.parts import LOG_SOFTMAX, LackingError, LayerStep, PeerPart, call, word_of
 
 ACTIVATIONS = {
     "sigmoid": "Sigmoid()",
@@ -19,6 +19,20 @@ ACTIVATIONS = {
     "softmax": "Softmax(dim=-1)",
 }
 """The modules of activation functions."""
+
+
+FORMULAS = {
+    "ReLU6": "min(max(x, 0), 6)", "Softsign": "x/(1 + abs(x))", "Tanhshrink": "x - tanh(x)", "Mish": "x*tanh(softplus(x))",
+    "LogSigmoid": "-softplus(-x)", "Hardsigmoid": "min(max(x/6 + 0.5, 0), 1)", "Hardswish": "x*min(max(x/6 + 0.5, 0), 1)",
+    "SELU": "1.0507009873554805*(max(x, 0) + 1.6732632423543772*expm1(min(x, 0)))", "LogSoftmax": LOG_SOFTMAX,
+}  # fmt: skip
+"""Modules that are none of our layers, and the formulas that compute the same."""
+
+
+def formula(step: LayerStep) -> Iterator[PeerPart]:
+    """The module of a formula."""
+    kind = word_of(FORMULAS, step)
+    yield PeerPart(module(kind, dim=(1 if step.channels_first else -1) if kind == "LogSoftmax" else None))
 
 
 def module(kind: str, *given: object, **named: object) -> str:

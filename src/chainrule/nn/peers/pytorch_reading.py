@@ -20,6 +20,7 @@ from chainrule.nn.normalisation import BatchNorm, GroupNorm, LayerNorm
 from chainrule.nn.padding import Amounts, same_amounts, spans
 from chainrule.nn.parts import Layer
 from chainrule.nn.peers.parts import sized, unless
+from chainrule.nn.peers.pytorch_modules import FORMULAS
 from chainrule.nn.pooling import AveragePool, GlobalAveragePool, GlobalMaxPool, MaxPool, UpSample
 from chainrule.nn.recurrent import GRU, LSTM, RNN, Bidirectional
 from chainrule.nn.transposed import ConvTranspose1D, ConvTranspose2D
@@ -97,7 +98,7 @@ def _softmax(module: Any, shape: Shape) -> Read:
 
 
 def _log_softmax(module: Any, shape: Shape) -> Read:
-    return Read((Formula("(x - max(x)) - log(sum(exp(x - max(x))))"),), order=_softmax(module, shape).order)
+    return Read((Formula(FORMULAS["LogSoftmax"]),), order=_softmax(module, shape).order)
 
 
 def _linear(module: Any, shape: Shape) -> Read:
@@ -287,20 +288,35 @@ def _floats(value: Any) -> tuple[float, ...]:
 # ---- norms and sequences
 
 
+def _scaled(module: Any) -> dict[str, Any]:
+    """Whether a norm has a gain and a bias."""
+    return {"gain": module.weight is not None, "bias": module.bias is not None}
+
+
 def _batch_norm(module: Any, shape: Shape) -> Read:
     if not module.track_running_stats or module.momentum is None:
         raise UnlikeError("batch statistics that are not followed by a momentum")
-    return Read((BatchNorm(float(module.momentum), float(module.eps)),), holds=0, order="first" if len(shape) > 1 else "any")
+    layer = BatchNorm(float(module.momentum), float(module.eps), **_scaled(module))
+    return Read((layer,), holds=0, order="first" if len(shape) > 1 else "any")
 
 
 def _layer_norm(module: Any, shape: Shape) -> Read:
     if len(module.normalized_shape) != 1:
         raise UnlikeError(f"a norm over the axes {tuple(module.normalized_shape)}")
-    return Read((LayerNorm(float(module.eps)),), holds=0, order="last")
+    layer = LayerNorm(float(module.eps), **_scaled(module))
+    return Read((layer,), holds=0, order="last")
 
 
 def _group_norm(module: Any, shape: Shape) -> Read:
-    return Read((GroupNorm(module.num_groups, float(module.eps)),), holds=0, order="first")
+    layer = GroupNorm(module.num_groups, float(module.eps), **_scaled(module))
+    return Read((layer,), holds=0, order="first")
+
+
+def _instance_norm(module: Any, shape: Shape) -> Read:
+    if module.track_running_stats:
+        raise UnlikeError("instance statistics that are followed")
+    layer = GroupNorm(module.num_features, float(module.eps), **_scaled(module))
+    return Read((layer,), holds=0, order="first")
 
 
 def _embedding(module: Any, shape: Shape) -> Read:
@@ -319,7 +335,7 @@ def recurrent(module: Any, *, sequences: bool, reverse: bool = False) -> list[La
     if getattr(module, "proj_size", 0) or module.dropout:
         raise UnlikeError("proj_size or dropout")
     kind: Any = {"RNN": RNN, "LSTM": LSTM, "GRU": GRU}[type(module).__name__]
-    more = {"activation": module.nonlinearity} if kind is RNN else {}
+    more = {"bias": module.bias, **({"activation": module.nonlinearity} if kind is RNN else {})}
     made: list[Layer] = []
     for place in range(module.num_layers):
         every = sequences or place < module.num_layers - 1
@@ -339,19 +355,15 @@ def require_space(kind: str, shape: Shape) -> None:
 READERS: dict[str, Reader] = {
     "Linear": _linear, "Dropout": _dropout, "Identity": lambda module, shape: Read(()),
     "ReLU": _activation("relu"), "Sigmoid": _activation("sigmoid"), "Tanh": _activation("tanh"), "SiLU": _activation("silu"),
-    "LeakyReLU": _leaky, "ELU": _elu, "Softplus": _softplus, "GELU": _gelu, "Softmax": _softmax, "LogSoftmax": _log_softmax,
-    "ReLU6": _formula(lambda module: "min(max(x, 0), 6)"), "Softsign": _formula(lambda module: "x/(1 + abs(x))"),
-    "Tanhshrink": _formula(lambda module: "x - tanh(x)"), "Mish": _formula(lambda module: "x*tanh(softplus(x))"),
-    "LogSigmoid": _formula(lambda module: "-softplus(-x)"), "Hardsigmoid": _formula(lambda module: "min(max(x/6 + 0.5, 0), 1)"),
-    "Hardswish": _formula(lambda module: "x*min(max(x/6 + 0.5, 0), 1)"),
+    "LeakyReLU": _leaky, "ELU": _elu, "Softplus": _softplus, "GELU": _gelu, "Softmax": _softmax,
+    **{kind: _formula(lambda module, text=text: text) for kind, text in FORMULAS.items()}, "LogSoftmax": _log_softmax,
     "Hardtanh": _formula(lambda module: f"min(max(x, {float(module.min_val)!r}), {float(module.max_val)!r})"),
     "CELU": _formula(lambda module: f"max(x, 0) + {float(module.alpha)!r}*expm1(min(x, 0)/{float(module.alpha)!r})"),
-    "SELU": _formula(lambda module: "1.0507009873554805*(max(x, 0) + 1.6732632423543772*expm1(min(x, 0)))"),
     "Conv1d": _convolution, "Conv2d": _convolution, "ConvTranspose1d": _transposed, "ConvTranspose2d": _transposed,
     "MaxPool1d": _pool, "MaxPool2d": _pool, "AvgPool1d": _pool, "AvgPool2d": _pool, "AdaptiveAvgPool1d": _global_pool,
     "AdaptiveAvgPool2d": _global_pool, "AdaptiveMaxPool1d": _global_pool, "AdaptiveMaxPool2d": _global_pool, "Upsample": _up_sample,
     "BatchNorm1d": _batch_norm, "BatchNorm2d": _batch_norm, "LayerNorm": _layer_norm,
-    "GroupNorm": _group_norm, "Embedding": _embedding,
+    "GroupNorm": _group_norm, "InstanceNorm1d": _instance_norm, "InstanceNorm2d": _instance_norm, "Embedding": _embedding,
 }  # fmt: skip
 """The modules that are read by themselves; recurrent ones, and what only moves numbers, are read with what follows them."""
 WINDOWED: dict[str, Callable[[Any, Shape, Around], Read]] = {

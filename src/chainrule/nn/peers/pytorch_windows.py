@@ -8,7 +8,7 @@ from typing import cast
 from chainrule.graph import Shape
 from chainrule.nn.convolution import Conv1D, Conv2D
 from chainrule.nn.padding import Amounts
-from chainrule.nn.peers.parts import Arrays, LackingError, LayerStep, Moved, PeerPart, sized, unless
+from chainrule.nn.peers.parts import Arrays, LackingError, LayerStep, Moved, Padded, PeerPart, sized, unless
 from chainrule.nn.peers.pytorch_modules import activated, module
 from chainrule.nn.peers.windows import Transposed, require_zeros, spread, windows
 from chainrule.nn.pooling import AveragePool, GlobalMaxPool, MaxPool, UpSample
@@ -22,6 +22,11 @@ def _padded(kind: str, amounts: Amounts, *value: str) -> Iterator[PeerPart]:
 
 
 PADS = {"same": "Zero", "periodic": "Circular", "reflect": "Reflection"}
+
+
+def zeros_around(step: LayerStep) -> Iterator[PeerPart]:
+    """Zeros around the axes of space."""
+    yield from _padded("Zero", cast("Padded", step.layer).amounts)
 
 
 def convolution(step: LayerStep) -> Iterator[PeerPart]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Annotated, TypeAlias
 
 import numpy as np
@@ -54,8 +55,9 @@ def to_code(network: Layer | Exportable | Export, style: Style = "chainrule", in
     )
 
     chainrule's needs `import chainrule as cr`; a layer that is used twice gets a name where it is made,
-    `(shared1 := cr.Dense(16))`, so that it stays one layer. "pytorch" and "keras" give a Sequential of modules or layers; "jax" a
-    function `network(parameters, x)`, for use: nothing is dropped out, and BatchNorm goes by its running statistics.
+    `(shared1 := cr.Dense(16))`, so that it stays one layer. "pytorch" and "keras" give a Sequential of modules or layers; where layers
+    are used twice, or joined by arithmetic, side by side or by functions of numbers, a module with a forward, and a functional model.
+    "jax" gives a function `network(parameters, x)`, for use: nothing is dropped out, and BatchNorm goes by its running statistics.
     A peer's network starts with weights of its own; `to_peer` brings ours. PyTorch's convolutions have the channels before the
     axes of space, so that the network takes or gives (batch, channels, height, width) where a comment says so; Keras, JAX and we
     have them last.
@@ -72,8 +74,7 @@ def to_code(network: Layer | Exportable | Export, style: Style = "chainrule", in
     if style == "chainrule":
         return chainrule_code(export.network)
     peer = _peer(style)
-    steps, parts = _translated(export, peer, export.built())
-    return peer.text(steps, parts)
+    return peer.text(*_translated(export, peer))
 
 
 @checked
@@ -98,8 +99,8 @@ def to_peer(
     (filters, channels, kernel); transposed ones have (channels, filters, ...) there. RNN, LSTM, GRU: W and U transposed, gates in the
     same order (i, f, g, o; r, u, g); the second bias is 0, but for a GRU's (0, 0, d). Norms and embeddings as they are;
     num_batches_tracked is 0.
-    "keras": for `network.set_weights(list(found.values()))`. Axes as ours, but filters before channels in transposed convolutions; a
-    GRU's gates in the order u, r, g, its biases as the two rows of one array (2, 3·units).
+    "keras": for `network.set_weights(list(found.values()))`, of a functional model one by one, by their paths. Axes as ours, but filters
+    before channels in transposed convolutions; a GRU's gates in the order u, r, g, its biases as the two rows of one array (2, 3·units).
     "jax": as ours.
 
     Raises: OptionError for values that are missing or unknown, ShapeError for those of another shape, and as `to_code` does.
@@ -107,7 +108,7 @@ def to_peer(
     export = export_of(network, input_shape)
     built = export.built()
     _require_values(values, built)
-    return _there(export, values, _peer(peer), built)
+    return _there(export, values, _peer(peer))
 
 
 @checked
@@ -116,9 +117,9 @@ def from_peer(
 ) -> dict[str, Array]:
     """What `to_peer` made, back: parameters (and running statistics) by our names, for `cr.fit(..., initial=...)`.
 
-    values: the peer's arrays by its names. For PyTorch `{name: tensor.numpy() for name, tensor in network.state_dict().items()}`;
-    for Keras `{v.path.partition("/")[2]: v.numpy() for v in network.weights}`, which leaves out the network's own name. Axes and gates as
-    in `to_peer`; the two biases of PyTorch's recurrent layers are added up.
+    values: the peer's arrays by its names. For PyTorch `{name: tensor.numpy() for name, tensor in network.state_dict().items()}`; for
+    Keras `{v.path.removeprefix(f"{network.name}/"): v.numpy() for v in network.weights}`, without the network's own name. Axes and gates
+    as in `to_peer`; the two biases of PyTorch's recurrent layers are added up.
 
     >>> from chainrule.nn import Dense, Sequential
     >>> net = Sequential(Dense(1), input_shape=(2,))
@@ -132,19 +133,19 @@ def from_peer(
     built = export.built()
     arrays = {name: np.asarray(array) for name, array in values.items()}
     blank = {name: np.zeros(shape) for name, shape in _shapes(built).items()}
-    _require_names(arrays, _there(export, blank, chosen, built), f"{chosen.title}'s")
+    _require_names(arrays, _there(export, blank, chosen), f"{chosen.title}'s")
     found: dict[str, Array] = {}
-    for number, part, item in _held(_translated(export, chosen, built)[1]):
+    for number, part, item in _held(_translated(export, chosen)[1]):
         labels = item.there(blank)
         found |= item.back({label: arrays[chosen.key(number, part, label)] for label in labels})
     return found
 
 
-def _there(export: Export, values: Mapping[str, Array], peer: Peer, built: Built) -> dict[str, Array]:
+def _there(export: Export, values: Mapping[str, Array], peer: Peer) -> dict[str, Array]:
     own = {name: np.asarray(array) for name, array in values.items()}
     return {
         peer.key(number, part, label): array
-        for number, part, item in _held(_translated(export, peer, built)[1])
+        for number, part, item in _held(_translated(export, peer)[1])
         for label, array in item.there(own).items()
     }
 
@@ -168,9 +169,9 @@ def _peer(style: object) -> Peer:
     )
 
 
-def _translated(export: Export, peer: Peer, built: Built) -> tuple[list[LayerStep], list[PeerPart]]:
-    steps = export.steps(built)
+def _translated(export: Export, peer: Peer) -> tuple[list[LayerStep], list[PeerPart]]:
     try:
+        steps = export.steps(peer.has)
         return steps, peer.parts(steps)
     except LackingError as lack:
         raise _lacking(lack, peer) from None
@@ -180,16 +181,17 @@ def _lacking(lack: LackingError, peer: Peer) -> OptionError:
     """Which layer it is, and who has it."""
     having = [name for name, other in PEERS.items() if other is not peer and _has(other, lack.step)]
     others = " or ".join(f'"{name}"' for name in having)
+    where = f"layer {lack.step.name}, " if lack.step.name else "between layers, "
     return OptionError(
-        f"layer {lack.step.name}, {type(lack.step.layer).__name__}, in {peer.title}: {lack.reason}",
-        expected=f"what {peer.title} can be told: {', '.join(kind.__name__ for kind in peer.kinds)}, each used once",
+        f"{where}{type(lack.step.layer).__name__}, in {peer.title}: {lack.reason}",
+        expected=f"what {peer.title} can be told: {', '.join(kind.__name__ for kind in peer.kinds)}, joined by arithmetic",
         remedy=f"write it for {others}, which have it" if others else "leave it in chainrule: no other library here has it",
     )
 
 
 def _has(peer: Peer, step: LayerStep) -> bool:
     try:
-        peer.parts([step])
+        peer.parts([replace(step, first=True, sources=(0,) * len(step.sources))])
     except LackingError:
         return False
     return True

@@ -138,6 +138,7 @@ class Canvas:
         name += " again" if column.use > 1 else ""
         size = counted(column.size, "neuron") if column.kind != "box" else counted(column.size, "number")
         size += f", {spaced(len(item.shown))} shown" if item.elided else ""
+        size += ", frozen" if column.frozen else ""
         words = [f"{number}{': ' if name else ''}{name}", size, column.formula or size_words(item)]
         full = title(
             f"{column.key}: {size}{', ' if column.formula else ''}{column.formula}; {' and '.join((column.name, *column.folded))}"

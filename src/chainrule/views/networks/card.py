@@ -111,7 +111,9 @@ def layer_card(subject: Run | Model, layer: str) -> LayerCard:
     kept = {name: "frozen" if state.frozen else "not trained" for name, state in model.problem.states.items()}
     states = [f"{kept[name]}: {_described(name, model.states[name])}" for name in use.states if name in model.states]
     flow = (*_flow(found, uses), *states)
-    return LayerCard(use.name, use.kind, _transformation(use), flow, _update(subject, values), values)
+    is_frozen = "frozen" in {kept.get(name) for name in use.states}
+    update = ("nothing is updated: the layer is frozen",) if is_frozen else _update(subject, values)
+    return LayerCard(use.name, use.kind, _transformation(use), flow, update, values)
 
 
 def _described(name: str, values: Array) -> str:

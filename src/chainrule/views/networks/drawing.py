@@ -92,9 +92,11 @@ class NetworkDrawing(Shown, Savable):
         ranks = max(item.column.rank for item in self.items)
         behind = "layer 1" if ranks == 1 else f"layers 1 … {ranks}"
         counting = f"the input layer is followed by {behind}, so the input is not counted as a layer"
-        return f"{first}, {lines}; {counting}." + (
-            " Dropout does nothing here: it acts in training only." if self.dropout else ""
+        frozen = (
+            " Training leaves the weights of frozen layers as they are." if any(i.column.frozen for i in self.items) else ""
         )
+        dropout = " Dropout does nothing here: it acts in training only." if self.dropout else ""
+        return f"{first}, {lines}; {counting}.{frozen}{dropout}"
 
     def arrays(self) -> dict[str, Array]:
         """The numbers that are drawn, by column: `dense1.shown` (k,), and for the shown neurons `.activation`, `.z`, `.bias`.

@@ -35,7 +35,7 @@ class LayerColumn:
     `rank` counts from the input on, which has 0; `sources` are the positions of the columns that it is computed from. `node` gives
     its values, `z` its pre-activations; `weights` and `bias` are the leaves that a Dense layer uses, `start` the first feature of a
     part of the input. `use` is 2 and more where a shared layer is used again. Of a box that gives pictures, `maps` gives their channels,
-    (1, height, width, channels), and `window` says what slides over its input: "5×5, stride 2".
+    (1, height, width, channels), and `window` says what slides over its input: "5×5, stride 2". `frozen`: its weights are not trained.
     """
 
     name: str
@@ -53,6 +53,7 @@ class LayerColumn:
     use: int = 1
     maps: Node | None = None
     window: str = ""
+    frozen: bool = False
 
     @property
     def key(self) -> str:
@@ -134,9 +135,11 @@ class _Reader:
         """A new column; a layer's later uses are counted."""
         rank = 1 + max((self.columns[source].rank for source in sources), default=-1)
         use = 1 + sum(other.name == column.name and other.kind == column.kind == "neurons" for other in self.columns)
+        layer = self.use_of(node.scope)
+        frozen = layer is not None and layer.frozen and bool(layer.states)
         self.owners[node] = (len(self.columns),)
         self.scopes[len(self.columns)] = node.scope
-        self.columns.append(replace(column, rank=rank, sources=sources, use=use))
+        self.columns.append(replace(column, rank=rank, sources=sources, use=use, frozen=frozen))
 
     def use_of(self, scope: str) -> LayerUse | None:
         """The layer that a scope belongs to: names may hold slashes, so the longest fits."""
