@@ -182,18 +182,29 @@ class _Ordering:
 
     def _swap_neighbours(self, *, ties: bool) -> None:
         """Swaps vertices that stand side by side wherever that lessens the crossings; with `ties`, also where it changes nothing."""
+        # A row in which nothing was swapped is looked at again only after one beside it has changed.
+        waiting = set(range(len(self.rows)))
         for _ in range(4):
-            if not sum([self._swap_in_row(row, ties=ties) for row in self.rows]):
+            looked, waiting, gained = waiting, set[int](), 0
+            for index, row in enumerate(self.rows):
+                if index in looked:
+                    swaps, gain = self._swap_in_row(row, ties=ties)
+                    gained += gain
+                    if swaps:
+                        looked.add(index + 1)
+                        waiting |= {index - 1, index}
+            if not gained:
                 return
             ties = False
 
-    def _swap_in_row(self, row: list[int], *, ties: bool) -> int:
+    def _swap_in_row(self, row: list[int], *, ties: bool) -> tuple[int, int]:
+        """How many pairs changed places, and how many crossings fewer there are."""
         if len(row) < 2:
-            return 0
+            return 0, 0
         place, above, below, group, kind = self.place, self.layers.up, self.layers.down, self.layers.group, self.layers.kind
         up = [[place[w] for w in above[v]] for v in row]
         down = [[place[w] for w in below[v]] for v in row]
-        gained = 0
+        swaps = gained = 0
         for left in range(len(row) - 1):
             one, other = row[left], row[left + 1]
             if group[one] != group[other] or kind[one] in _SIDES or kind[other] in _SIDES:
@@ -204,8 +215,9 @@ class _Ordering:
                 up[left], up[left + 1] = up[left + 1], up[left]
                 down[left], down[left + 1] = down[left + 1], down[left]
                 place[one], place[other] = left + 1, left
+                swaps += 1
                 gained += gain
-        return gained
+        return swaps, gained
 
 
 _SIDES = frozenset({"left", "right"})
