@@ -78,6 +78,11 @@ class _Ordering:
         self.layers, self.start = layers, start
         self.random = random.Random(start)  # noqa: S311  (no secret: the same start gives the same order)
         self.paths = [layers.frames.path(group) for group in layers.group]
+        # Vertices with equal numbers may change places: those of one frame, but for its sides.
+        self.movable = [
+            -2 - vertex if kind in _SIDES else group
+            for vertex, (group, kind) in enumerate(zip(layers.group, layers.kind, strict=True))
+        ]
         self.frame_place: dict[int, float] = {}
         self.place = [0] * len(layers.rank)
         self.rows = layers.rows()
@@ -201,13 +206,14 @@ class _Ordering:
         """How many pairs changed places, and how many crossings fewer there are."""
         if len(row) < 2:
             return 0, 0
-        place, above, below, group, kind = self.place, self.layers.up, self.layers.down, self.layers.group, self.layers.kind
-        up = [[place[w] for w in above[v]] for v in row]
-        down = [[place[w] for w in below[v]] for v in row]
+        place, above, below, movable = self.place, self.layers.up, self.layers.down, self.movable
+        at = place.__getitem__
+        up = [list(map(at, above[v])) for v in row]
+        down = [list(map(at, below[v])) for v in row]
         swaps = gained = 0
         for left in range(len(row) - 1):
             one, other = row[left], row[left + 1]
-            if group[one] != group[other] or kind[one] in _SIDES or kind[other] in _SIDES:
+            if movable[one] != movable[other]:
                 continue
             gain = _gain(up[left], up[left + 1]) + _gain(down[left], down[left + 1])
             if gain > 0 or (ties and gain == 0):
