@@ -9,8 +9,21 @@ import numpy as np
 import pytest
 
 from chainrule import ops
+from chainrule.derivatives import grad
 from chainrule.errors import DtypeError, GraphError, ShapeError
-from chainrule.graph import Node, Type, as_nodes, constant, input_node, parameter, scope, scope_root
+from chainrule.graph import (
+    Graph,
+    Node,
+    Type,
+    as_nodes,
+    compute,
+    constant,
+    input_node,
+    parameter,
+    parse_graph,
+    scope,
+    scope_root,
+)
 
 
 def test_nothing_of_a_node_can_be_set_or_deleted() -> None:
@@ -46,6 +59,26 @@ def test_a_node_can_be_weakly_referenced_and_goes_when_nobody_holds_it() -> None
     seen = weakref.ref(x * 2.0)
     gc.collect()
     assert seen() is None
+
+
+def test_what_is_built_printed_read_and_computed_leaves_no_circle_of_references() -> None:
+    """What stands in one goes when the collector of garbage comes, and not before: arrays stay, and the collector has much to do."""
+
+    def work() -> None:
+        x = parameter("x", (2, 3))
+        y = ops.mean(ops.slice_axis(ops.transpose(x, axes=(1, 0)), 0, 1, 3), 0)
+        graph = Graph({"y": y, "slope": next(iter(grad(ops.sum(ops.max(y, axis=0)), [x])))})
+        again = parse_graph(str(graph))
+        compute(again.outputs.values(), again.bind({"x": np.ones((2, 3))}))
+
+    work()
+    gc.collect()
+    gc.disable()
+    try:
+        work()
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
 
 
 def test_named_and_with_inputs_make_new_nodes_and_keep_the_rest() -> None:

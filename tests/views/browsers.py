@@ -54,6 +54,7 @@ def browser() -> Any:
     playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright").sync_playwright().start()
     quiet = ("gpu", "quic", "background-networking", "component-update", "sync", "dev-shm-usage")
     options = ["--no-sandbox", "--hide-scrollbars", *(f"--disable-{name}" for name in quiet)]
+    options.append("--host-resolver-rules=MAP *.evil.example 127.0.0.1")
     found = playwright.chromium.launch(executable_path=CHROMIUM, args=options)
     atexit.register(playwright.stop)
     atexit.register(found.close)

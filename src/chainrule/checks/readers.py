@@ -458,18 +458,22 @@ def _either(hints: tuple[Any, ...]) -> Reader:
         taken = _array_like
         return taken if type(None) not in hints else lambda value: None if value is None else taken(value)
     # None is looked for first: it must not reach a reader that takes anything that can be called.
-    readers = [reader_of(hint) for hint in sorted(hints, key=lambda hint: hint is not type(None))]
+    takes_none = type(None) in hints
+    readers = [reader_of(hint) for hint in hints if hint is not type(None)]
 
     def read(value: Any) -> Any:
+        if value is None and takes_none:
+            return None
         misfits: list[MisfitError] = []
         for reader in readers:
             try:
                 return reader(value)
             except MisfitError as misfit:
-                misfits.append(misfit)
+                # Without its traceback, which holds this frame, which holds the list: a circle, for the collector of garbage alone.
+                misfits.append(misfit.with_traceback(None))
         near = [misfit for misfit in misfits if misfit.right_kind]
         words = list(dict.fromkeys(misfit.expected for misfit in near or misfits))
-        words.sort(key=lambda word: word == "None")
+        words += ["None"] if takes_none and not near else []
         remedy = next((misfit.remedy for misfit in near or misfits if misfit.remedy), "")
         raise MisfitError(", or ".join(words), remedy, right_kind=bool(near))
 

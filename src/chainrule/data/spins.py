@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-
 import numpy as np
 from numpy.typing import NDArray
+
+from chainrule.data.rows import in_turn, threads
 
 Floats = NDArray[np.float64]
 Words = NDArray[np.uint64]
@@ -107,7 +107,7 @@ class SpinLattices:
         return below
 
     def _coins(self, shape: tuple[int, ...]) -> Words:
-        return self._random.integers(0, 2**64, shape, dtype=np.uint64)
+        return self._random.bit_generator.random_raw(shape)  # as integers() gives them, without its looks at the bounds
 
 
 def sample_spins(size: int, temperatures: Floats, steps: int, seed: int) -> NDArray[np.uint8]:
@@ -125,9 +125,8 @@ def sample_spins(size: int, temperatures: Floats, steps: int, seed: int) -> NDAr
             lattices.step()
         return lattices.spins()
 
-    # NumPy leaves other threads free to run while it works on large arrays.
-    with ThreadPoolExecutor() as threads:
-        return np.concatenate(list(threads.map(block, begins, seeds)))
+    # NumPy leaves other threads free to run while it works on large arrays; more of them than processors only hinder each other.
+    return np.concatenate(list(in_turn(lambda each: block(*each), zip(begins, seeds, strict=True), threads())))
 
 
 def _reached(sites: Words, beside: Sites, bonds: Words) -> Words:

@@ -78,6 +78,11 @@ class _Ordering:
         self.layers, self.start = layers, start
         self.random = random.Random(start)  # noqa: S311  (no secret: the same start gives the same order)
         self.paths = [layers.frames.path(group) for group in layers.group]
+        # Vertices with equal numbers may change places: those of one frame, but for its sides.
+        self.movable = [
+            -2 - vertex if kind in _SIDES else group
+            for vertex, (group, kind) in enumerate(zip(layers.group, layers.kind, strict=True))
+        ]
         self.frame_place: dict[int, float] = {}
         self.place = [0] * len(layers.rank)
         self.rows = layers.rows()
@@ -182,21 +187,33 @@ class _Ordering:
 
     def _swap_neighbours(self, *, ties: bool) -> None:
         """Swaps vertices that stand side by side wherever that lessens the crossings; with `ties`, also where it changes nothing."""
+        # A row in which nothing was swapped is looked at again only after one beside it has changed.
+        waiting = set(range(len(self.rows)))
         for _ in range(4):
-            if not sum([self._swap_in_row(row, ties=ties) for row in self.rows]):
+            looked, waiting, gained = waiting, set[int](), 0
+            for index, row in enumerate(self.rows):
+                if index in looked:
+                    swaps, gain = self._swap_in_row(row, ties=ties)
+                    gained += gain
+                    if swaps:
+                        looked.add(index + 1)
+                        waiting |= {index - 1, index}
+            if not gained:
                 return
             ties = False
 
-    def _swap_in_row(self, row: list[int], *, ties: bool) -> int:
+    def _swap_in_row(self, row: list[int], *, ties: bool) -> tuple[int, int]:
+        """How many pairs changed places, and how many crossings fewer there are."""
         if len(row) < 2:
-            return 0
-        place, above, below, group, kind = self.place, self.layers.up, self.layers.down, self.layers.group, self.layers.kind
-        up = [[place[w] for w in above[v]] for v in row]
-        down = [[place[w] for w in below[v]] for v in row]
-        gained = 0
+            return 0, 0
+        place, above, below, movable = self.place, self.layers.up, self.layers.down, self.movable
+        at = place.__getitem__
+        up = [list(map(at, above[v])) for v in row]
+        down = [list(map(at, below[v])) for v in row]
+        swaps = gained = 0
         for left in range(len(row) - 1):
             one, other = row[left], row[left + 1]
-            if group[one] != group[other] or kind[one] in _SIDES or kind[other] in _SIDES:
+            if movable[one] != movable[other]:
                 continue
             gain = _gain(up[left], up[left + 1]) + _gain(down[left], down[left + 1])
             if gain > 0 or (ties and gain == 0):
@@ -204,8 +221,9 @@ class _Ordering:
                 up[left], up[left + 1] = up[left + 1], up[left]
                 down[left], down[left + 1] = down[left + 1], down[left]
                 place[one], place[other] = left + 1, left
+                swaps += 1
                 gained += gain
-        return gained
+        return swaps, gained
 
 
 _SIDES = frozenset({"left", "right"})
