@@ -223,14 +223,13 @@ def _searches(fields: Mapping[str, Any]) -> bool:
 
 
 def _weighed(train: Sample, decided: DatasetInfo) -> dict[str, Scaling]:
-    """Where it was decided to standardise, each example counts by its weight; all targets share one unit, as weights stand behind them."""
+    """Where it was decided to standardise, each example counts by its weight."""
     found: dict[str, Scaling] = {}
     if decided.scaling.usual and decided.scaling == Scaling.standardise(train.x):
         found["scaling"] = train.standardising(train.x)
     target = decided.target_scaling
     if target is not None and target.usual and target == Scaling.standardise(train.y):
-        weights = np.repeat(train.weights, train.y.shape[1]) if train.weights is not None else None
-        found["target_scaling"] = Sample(train.x, train.y, weights).standardising(train.y.reshape(-1, 1))
+        found["target_scaling"] = train.standardising(train.y)
     return found
 
 

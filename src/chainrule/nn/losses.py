@@ -390,6 +390,11 @@ class Weighted(Addable):
             )
 
     @property
+    def domain(self) -> tuple[float, float] | None:
+        """From where to where the numbers before the weight may lie."""
+        return getattr(self.loss, "domain", None)
+
+    @property
     def name(self) -> str:
         """weighted_, and then the name of the loss."""
         return f"weighted_{self.loss.name}"

@@ -20,7 +20,7 @@ from chainrule.descriptions.pickles import require_picklable
 from chainrule.display import Shown
 from chainrule.engines import Loop, Program
 from chainrule.errors import DataError, LossError, OptionError, ShapeError
-from chainrule.graph import Array, Graph, Node, constant, input_node, scope, scope_root
+from chainrule.graph import Array, Graph, Node, compute, constant, input_node, scope, scope_root
 from chainrule.graph.arraylike import Unchanging
 from chainrule.immutable import immutable
 from chainrule.nn import (
@@ -259,11 +259,29 @@ class LearningProblem(Unchanging, Shown):
             return "softmax"
         return "sigmoid" if "binary_cross_entropy_from_logits" in names else "none"
 
-    @property
+    @cached_property
     def threshold(self) -> float:
-        """Above which a single output means class 1: ½ for outputs between 0 and 1, else 0."""
+        """Above which a single output means class 1: ½ where it lies between 0 and 1 or is compared with these numbers, else 0."""
         bounded = sigmoid_input(self.output) is not None or step_input(self.output) is not None
-        return 0.5 if bounded else 0.0
+        return 0.5 if bounded or self._is_undecided(0.5) else 0.0
+
+    def _is_undecided(self, answer: float) -> bool:
+        """Whether a single output of this value costs as much for the first of two classes as for the second: tried, whatever the loss is."""
+        weighted = any(loss.target == "weighted" for loss in self.objective.losses)
+        if self.output.shape[1:] != (1,) or not (self.classifies or weighted):
+            return False
+        with scope_root(""):
+            output = constant(np.full((2, 1), answer), self.dtype)
+            y = (
+                constant([[0.0, 1.0], [1.0, 1.0]], self.dtype)
+                if self.dataset_info.classes is None
+                else constant([0, 1], "int64")
+            )
+            try:
+                rows = self.objective.per_example(output, self._targets(output, y))
+            except LossError:  # it goes by what squashed the output, which was found before
+                return False
+        return all(bool(np.ptp(costs) <= 1e-6 * np.abs(costs).max()) for costs in compute(rows.values(), {}))
 
     def training_loop(self, optimizer: Optimizer, sizes: set[int], clip: ClipNorm | ClipValue | None = None) -> Loop:
         """The loop whose step is one graph: batch, parameters and slots in; loss, new parameters and new slots out."""
@@ -446,29 +464,36 @@ class LearningProblem(Unchanging, Shown):
         """The target in each form that a loss may want."""
         with scope("target"):
             if self.dataset_info.classes is None:
-                values = _scaled_first(self.dataset_info.target_scaling or Scaling.none(), y, self.dtype)
-                beside = {"measured": self._measured(y, values), "weighted": self._weighted(y, values)}
-                return {"values": values, "labels": values, "margin": values, **beside}
+                values, measured, weighted = self._numbers(y, output.shape[-1])
+                return {"values": values, "labels": values, "margin": values, "measured": measured, "weighted": weighted}
             if output.shape[1] == 1:
                 column = ops.reshape(ops.cast(y, dtype=self.dtype), shape=output.shape)
                 return {"values": column, "labels": y, "margin": column}
             return {"values": ops.one_hot(y, classes=output.shape[1], dtype=self.dtype), "labels": y, "margin": y}
 
-    def _measured(self, y: Node, values: Node) -> Node:
-        """Scaled numbers, and behind them their errors: of these, too, the unit changes, while they have no offset."""
-        count, scaling = y.shape[1] // 2, self.dataset_info.target_scaling
-        if count == 0 or scaling is None:
-            return values
-        errors = ops.slice_axis(_scaled_first(Scaling(0.0, scaling.factor), y, self.dtype), 1, count, 2 * count)
-        return ops.concatenate(ops.slice_axis(values, 1, 0, count), errors, axis=1)
+    def _numbers(self, y: Node, count: int) -> tuple[Node, Node, Node]:
+        """Numbers to fit, scaled; and with what stands behind them: their errors, which have their unit and no offset, or a weight."""
+        scaling, width = self.dataset_info.target_scaling or Scaling.none(), y.shape[1]
+        if width == count or scaling.is_none:
+            values = _scaled_first(scaling, y, self.dtype)
+            return values, values, values
+        values = _scaled_first(scaling, ops.slice_axis(y, 1, 0, count), self.dtype)
+        beside = ops.slice_axis(y, 1, count, width)
+        weighted = ops.concatenate(values, ops.cast(beside, dtype=self.dtype), axis=1)
+        if width != 2 * count:
+            return values, weighted, weighted
+        errors = _scaled_first(Scaling(0.0, scaling.factor), beside, self.dtype)
+        return values, ops.concatenate(values, errors, axis=1), weighted
 
-    def _weighted(self, y: Node, values: Node) -> Node:
-        """Scaled numbers, and behind them the weight, which has no unit that a scaling could change."""
-        count, scaling = y.shape[1] - 1, self.dataset_info.target_scaling
-        if count == 0 or scaling is None or scaling.is_none:
-            return values
-        weight = ops.cast(ops.slice_axis(y, 1, count, count + 1), dtype=self.dtype)
-        return ops.concatenate(ops.slice_axis(values, 1, 0, count), weight, axis=1)
+    def targets_seen(self, y: Array) -> Array:
+        """Targets (n, ...) as the cost sees them, labels as they are: numbers scaled, and the errors behind them in the same unit."""
+        scaling, count = self.dataset_info.target_scaling, self.output.shape[-1]
+        if scaling is None or scaling.is_none:
+            return y
+        measured = any(loss.target == "measured" for loss in self.objective.losses)
+        wide = np.asarray(y, np.float64)
+        beside = wide[:, count:] * (scaling.factor if measured else 1.0)
+        return np.concatenate([scaling.apply(wide[:, :count]), beside], axis=1)
 
     def _objective_terms(self, built: Built, y: Node) -> tuple[dict[str, Node], dict[str, Node]]:
         """The terms of the objective by name, and, for its losses, the numbers of each example."""

@@ -119,9 +119,9 @@ def dense_layers(model: Model) -> tuple[str, ...]:
 
 def targets(model: Model, y: Array, outputs: int) -> Array:
     """What the outputs should be, in the network's own units: one-hot for several classes, (n, outputs)."""
-    data = model.problem.dataset_info
-    if data.classes is None:
-        return data.target_scaling.apply(y) if data.target_scaling else np.asarray(y, dtype=np.float64)
+    if model.problem.dataset_info.classes is None:
+        # Behind them may stand errors, or a weight.
+        return np.asarray(model.problem.targets_seen(y), dtype=np.float64)[:, :outputs]
     return np.asarray(y, dtype=np.float64).reshape(-1, 1) if outputs == 1 else np.eye(outputs)[y]
 
 
