@@ -16,10 +16,10 @@ from chainrule.display import Shown
 Floats = NDArray[np.float64]
 
 # "none" is not here: it is a category in many tables ("garage: none").
-MISSING = frozenset({"", "?", "na", "n/a", "nan", "null", "<na>", "nat"})
+MISSING = frozenset({"", "?", "na", "n/a", "nan", "-nan", "null", "<na>", "nat"})
 ONLY_EMPTY = frozenset({""})
 # Python's float() also reads "1_000" and Arabic digits; a table that means a number writes it in this way.
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?(inf|infinity|nan)", re.ASCII | re.IGNORECASE)
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?(inf|infinity)", re.ASCII | re.IGNORECASE)
 
 
 class Texts(Shown, Sequence["str | None"]):

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chainrule.checks import checked
-from chainrule.data.advice import advice
+from chainrule.data.advice import advice, literal
 from chainrule.data.cells import Cells, Texts, is_number
 from chainrule.data.content import Content, Survey, count_outside_quotes
 from chainrule.data.decoding import decoded, opened
@@ -20,6 +20,7 @@ from chainrule.data.header import Row, bad_header
 from chainrule.data.layout import RowError, TableLayout, layout, rows_of
 from chainrule.data.pieces import Pieces
 from chainrule.data.table import Table
+from chainrule.data.writing import plain_number
 from chainrule.errors import FileFormatError
 from chainrule.immutable import immutable
 
@@ -102,6 +103,14 @@ def table_in(
     table.check_widths(found)
     rows = table.lines(len(found))
     columns, notes = table.columns(found, texts, target, out)
+    notes += [
+        advice(
+            f"the numbers of {literal(name)} begin with 0: if they are codes, {{0}} keeps them as they are written",
+            ("categories", (name,)),
+        )
+        for place, name in enumerate(seen.names)
+        if place in seen.codes - out and name not in texts and isinstance(columns.get(name), np.ndarray)
+    ]
     return Table(columns, rows, "line", name, (*table.layout.notes, *notes), form)
 
 
@@ -222,12 +231,12 @@ class _Source:
         return found, notes
 
     def _plain_numbers(self, cells: Texts) -> Texts:
-        """Texts, most of them numbers with the marks that were told: these with a point. pandas reads none where one is a text."""
-        if self.form.decimal == "." and self.form.thousands is None:
-            return cells
-        plain = [text.replace(self.form.thousands or "\0", "").replace(self.form.decimal, ".") for text in cells.values]
+        """Texts, most of them numbers with the marks that were told or in another writing: these as pandas would have read them."""
+        marks = self.form.thousands or "\0", self.form.decimal
+        plain = [plain_number(text.replace(marks[0], "").replace(marks[1], ".")) for text in cells.values]
         found = [new if is_number(new) else text for text, new in zip(cells.values, plain, strict=True)]
-        return Texts(cells.codes, found) if 2 * sum(map(is_number, found)) > len(found) else cells
+        changed = tuple(found) != cells.values and 2 * sum(map(is_number, found)) > len(found)
+        return Texts(cells.codes, found) if changed else cells
 
     def _no_columns(self, read: Pieces) -> tuple[set[int], list[str]]:
         """The positions of what is no column: an index, and empty cells at the ends of rows."""

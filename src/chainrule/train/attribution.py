@@ -266,7 +266,8 @@ def _words(model: Model, of: int, instead_of: int | None) -> str:
 
 def _output_names(model: Model) -> tuple[str, ...]:
     classes, count = model.problem.classes, model.problem.output.shape[-1]
-    return classes if classes is not None else tuple(f"output {place}" for place in range(count))
+    kind = {"exp": "logarithm of output", "sigmoid": "logit of output"}.get(model.problem.link, "output")
+    return classes if classes is not None else tuple(f"{kind} {place}" for place in range(count))
 
 
 def output_number(model: Model, given: int | str, what: str) -> int:

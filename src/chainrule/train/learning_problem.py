@@ -24,12 +24,15 @@ from chainrule.graph import Array, Graph, Node, compute, constant, input_node, s
 from chainrule.graph.arraylike import Unchanging
 from chainrule.immutable import immutable
 from chainrule.nn import (
+    ACTIVATIONS,
+    Activation,
     Built,
     Export,
     Layer,
     Objective,
     Parameter,
     Scale,
+    Sequential,
     State,
     Weighted,
     build_network,
@@ -232,7 +235,8 @@ class LearningProblem(Unchanging, Shown):
     @property
     def export(self) -> Export:
         """The network as other libraries are to have it: with what is done to inputs before it and to outputs behind it."""
-        return exported(self.network, self.dataset_info)
+        network = Sequential(self.network, Activation(self.link)) if self.link else self.network
+        return exported(network, self.dataset_info)
 
     @property
     def compares(self) -> bool:
@@ -249,11 +253,21 @@ class LearningProblem(Unchanging, Shown):
         """Whether it can be counted how many outputs are right."""
         return self.classes is not None
 
+    @cached_property
+    def _losses(self) -> set[str]:
+        """The names of the losses, those of weighted ones without their weights."""
+        return {(loss.loss if isinstance(loss, Weighted) else loss).name for loss in self.objective.losses}
+
+    @property
+    def link(self) -> str:
+        """The function that makes numbers to fit of the outputs, where the loss takes these for logarithms or logits; else ""."""
+        return next((LINKS[name] for name in self._losses & LINKS.keys()), "") if self.dataset_info.classes is None else ""
+
     @property
     def probabilities(self) -> str:
-        """How outputs become probabilities: "as they are" after softmax or sigmoid, by "softmax" or "sigmoid" of logits, or "none"."""
-        names = {(loss.loss if isinstance(loss, Weighted) else loss).name for loss in self.objective.losses}
-        if softmax_input(self.output) is not None or sigmoid_input(self.output) is not None:
+        """How predictions become probabilities: "as they are" after softmax or sigmoid, by "softmax" or "sigmoid" of logits, or "none"."""
+        names = self._losses
+        if softmax_input(self.output) is not None or sigmoid_input(self.output) is not None or self.link == "sigmoid":
             return "as they are"
         if "cross_entropy_from_logits" in names:
             return "softmax"
@@ -261,12 +275,12 @@ class LearningProblem(Unchanging, Shown):
 
     @cached_property
     def threshold(self) -> float:
-        """Above which a single output means class 1: ½ where it lies between 0 and 1 or is compared with these numbers, else 0."""
-        bounded = sigmoid_input(self.output) is not None or step_input(self.output) is not None
+        """Above which a single prediction means class 1: ½ where it lies between 0 and 1 or is compared with these, else 0."""
+        bounded = sigmoid_input(self.output) is not None or step_input(self.output) is not None or self.link == "sigmoid"
         return 0.5 if bounded or self._is_undecided(0.5) else 0.0
 
     def _is_undecided(self, answer: float) -> bool:
-        """Whether a single output of this value costs as much for the first of two classes as for the second: tried, whatever the loss is."""
+        """Whether a single output of this value costs as much for one of two classes as for the other: tried, whatever the loss is."""
         weighted = any(loss.target == "weighted" for loss in self.objective.losses)
         if self.output.shape[1:] != (1,) or not (self.classifies or weighted):
             return False
@@ -404,12 +418,19 @@ class LearningProblem(Unchanging, Shown):
             return scaled if scaled.is_leaf else scaled.named("input.a")
 
     def _unscaled(self, output: Node) -> Node:
+        """The outputs in the units of the targets."""
         scaling = self.dataset_info.target_scaling
-        if scaling is None or scaling.is_none:
-            return output
         with scope("output"):
+            output = ACTIVATIONS[self.link](output) if self.link else output
+            if scaling is None or scaling.is_none:
+                return output
             # The offset may be so large that float32 would lose what is added to it.
             return ops.cast(output, dtype="float64") * constant(1.0 / scaling.factor) + constant(scaling.offset)
+
+    def in_target_units(self, outputs: Array) -> Array:
+        """Outputs (n, ...) as the network has them, in the units of the targets: what `Run.predict` gives."""
+        found = input_node("outputs", outputs.shape, outputs.dtype.name)
+        return compute([self._unscaled(found)], {found: outputs})[0]
 
     def _check_output(self, output: Node) -> None:
         # Beside each number that is measured stands its error, behind those of a weighted example its weight.
@@ -546,6 +567,10 @@ class LearningProblem(Unchanging, Shown):
     def _made_initial_state(self, slots: tuple[str, ...], given: Mapping[str, Array] | None = None) -> Mapping[str, Node]:
         states = self.states if self.batch_size is None else self.carried(self.batch_size)
         return first_values(self.parameters, states, slots, self.dtype, given)
+
+
+LINKS = {"poisson_from_log": "exp", "binary_cross_entropy_from_logits": "sigmoid"}
+"""Losses of numbers that squash outputs themselves, each with the activation that does it."""
 
 
 def _at_any_rate(optimizer: Optimizer) -> Optimizer:
