@@ -407,9 +407,9 @@ def test_a_network_of_numbers_takes_no_picture(tmp_path):
 
 def test_a_package_that_is_too_old_is_no_broken_file(tmp_path, monkeypatch):
     def read(module, path):
-        raise ImportError("Pandas requires version '3.1.5' or newer of 'openpyxl' (version '3.1.3' currently installed).")
+        raise ImportError("Pandas requires version '18' or newer of 'pyarrow' (version '17' currently installed).")
 
-    monkeypatch.setitem(frame_files.FRAME_FILES, ".xlsx", [("openpyxl", read)])
-    (tmp_path / "plants.xlsx").write_bytes(b"PK")
-    with pytest.raises(MissingPackageError, match=r"(?s)newer of 'openpyxl'.*pip install --upgrade openpyxl"):
-        cr.data.load(tmp_path / "plants.xlsx", target="y")
+    monkeypatch.setitem(frame_files.FRAME_FILES, ".parquet", [("numpy", read)])
+    (tmp_path / "plants.parquet").write_bytes(b"PAR1")
+    with pytest.raises(MissingPackageError, match=r"(?s)newer of 'pyarrow'.*pip install --upgrade numpy"):
+        cr.data.load(tmp_path / "plants.parquet", target="y")

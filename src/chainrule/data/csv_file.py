@@ -20,6 +20,7 @@ from chainrule.data.header import Row, bad_header
 from chainrule.data.layout import RowError, TableLayout, layout, rows_of
 from chainrule.data.pieces import Pieces
 from chainrule.data.table import Table
+from chainrule.data.workbook import ENDING, sheet_text
 from chainrule.data.writing import plain_number
 from chainrule.errors import FileFormatError
 from chainrule.immutable import immutable
@@ -39,10 +40,10 @@ def read_table(
 ) -> Table:
     r"""The cells of a table in a text file: for `from_table`, and for `Columns.encode` when predicting on a new file.
 
-    The file may be CSV or one of its kin, also compressed by gzip. What divides the cells, a header, lines with # above it, an
-    index that pandas or R wrote, and a mark of the encoding are found out; what cannot be, the options say, see `data.Form`. Spaces
-    around a cell and empty lines do not count. Columns of numbers become arrays, others texts; `texts` names columns that stay
-    texts as they are written, such as postal codes.
+    The file may be CSV or one of its kin, also compressed by gzip, or a workbook, .xlsx, of which the first sheet is read. What divides
+    the cells, a header, lines with # above it, an index that pandas or R wrote, and a mark of the encoding are found out; what cannot
+    be, the options say, see `data.Form`. Spaces around a cell and empty lines do not count. Columns of numbers become arrays, others
+    texts; `texts` names columns that stay texts as they are written, such as postal codes.
 
     Raises MissingFileError; FileFormatError naming the line for what is no such table or exceeds the bounds; OptionError.
 
@@ -70,6 +71,10 @@ def table_in(
     With a `target`, whose whole numbers stay whole beside gaps, columns of numbers are features but for it and for `others`: they are
     float64, and lie beside each other. Of the columns in `unread` the names are enough: they come without cells.
     """
+    told = form
+    if not isinstance(source, Bytes) and Path(source).suffix.lower() == ENDING:
+        source = Bytes(sheet_text(source, form.decimal, max_bytes), str(source))
+        form = form.changed({"delimiter": ",", "encoding": "utf-8", "thousands": None})
     if isinstance(source, Bytes):
         content, found_out = decoded(source.content, source.name, form, max_bytes)
     else:
@@ -111,7 +116,7 @@ def table_in(
         for place, name in enumerate(seen.names)
         if place in seen.codes - out and name not in texts and isinstance(columns.get(name), np.ndarray)
     ]
-    return Table(columns, rows, "line", name, (*table.layout.notes, *notes), form)
+    return Table(columns, rows, "line", name, (*table.layout.notes, *notes), told)
 
 
 @immutable
