@@ -33,7 +33,10 @@ def sheet_text(path: str | Path, decimal: str, max_bytes: int) -> bytes:
         _require_values(file, rows)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerows([_text(row[place], decimal) if place < len(row) else "" for place in used] for row in rows)
+    for row in rows:
+        # A row without a cell is an empty line, which does not count.
+        cells = [_text(row[place], decimal) if place < len(row) else "" for place in used]
+        writer.writerow(cells if any(cells) else [])
     return text.getvalue().encode()
 
 
