@@ -192,8 +192,9 @@ def _rounded(run: Run, outputs: Array) -> Array:
         return outputs
     steps = np.broadcast_to(np.finfo(np.float32).eps / np.abs(scaling.factor), outputs.shape[1:])
     digits: list[int] = (np.ceil(-np.log10(steps)).astype(int) + 1).tolist()
-    columns = [np.round(outputs[:, place], many) for place, many in enumerate(digits)]
-    return np.stack(columns, axis=1)
+    # Python rounds to the number that is nearest to so many digits; NumPy multiplies and divides, which adds digits of its own.
+    rows = [[round(value, many) for value, many in zip(row, digits, strict=True)] for row in outputs.astype(float).tolist()]
+    return np.array(rows).reshape(outputs.shape)
 
 
 def _csv(prediction: Prediction) -> str:

@@ -284,13 +284,10 @@ class LearningProblem(Unchanging, Shown):
         weighted = any(loss.target == "weighted" for loss in self.objective.losses)
         if self.output.shape[1:] != (1,) or not (self.classifies or weighted):
             return False
+        has_labels = self.dataset_info.classes is not None
         with scope_root(""):
             output = constant(np.full((2, 1), answer), self.dtype)
-            y = (
-                constant([[0.0, 1.0], [1.0, 1.0]], self.dtype)
-                if self.dataset_info.classes is None
-                else constant([0, 1], "int64")
-            )
+            y = constant(np.array([0, 1], np.int64) if has_labels else np.array([[0.0, 1.0], [1.0, 1.0]], self.dtype))
             try:
                 rows = self.objective.per_example(output, self._targets(output, y))
             except LossError:  # it goes by what squashed the output, which was found before
@@ -475,8 +472,8 @@ class LearningProblem(Unchanging, Shown):
         scaling = self.dataset_info.target_scaling
         if scaling is not None and self.dataset_info.classes is None and not scaling.fits(found):
             raise ShapeError(
-                f"target_scaling is made for shape {scaling.shape}, and behind the {wanted} that the network puts out "
-                f"stand{'s a weight' if 'weighted' in kinds else ' errors'}",
+                f"target_scaling is made for shape {scaling.shape}, and the network puts out {wanted}"
+                + (f", behind which stand{'s a weight' if 'weighted' in kinds else ' errors'}" if wanted < size else ""),
                 expected=f"a scaling that broadcasts to {found}, the same for all of them",
                 remedy="leave target_scaling out, or learn it from the targets alone: Scaling.standardise(y[:, :1])",
             )

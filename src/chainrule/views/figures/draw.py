@@ -134,7 +134,7 @@ def _axis(ax: Axes, name: Literal["x", "y"], axis: Axis) -> None:
     elif not axis.log:
         ax.ticklabel_format(axis=name, style="sci", scilimits=(-4, 5))
     _ends(ax, name, axis)
-    if axis.at is not None and axis.texts and len(axis.at):
+    if axis.at is not None and axis.texts and np.size(axis.at):
         _fit_texts(ax, name, axis.texts)
     if axis.room:
         ax.tick_params(axis=name, pad=axis.room)
@@ -147,7 +147,7 @@ def _fit_texts(ax: Axes, name: str, texts: Sequence[str]) -> None:
     box = ax.get_window_extent()
     length = (box.width if name == "x" else box.height) / ax.figure.dpi * 72
     room = length * float(np.diff(at).min(initial=np.inf)) / max(abs(ends[1] - ends[0]), 1e-300)
-    size, lines = labels[0].get_fontsize(), max(text.count("\n") + 1 for text in texts)
+    size, lines = float(labels[0].get_fontsize()), max(text.count("\n") + 1 for text in texts)
     longest = max(len(line) for text in texts for line in text.split("\n"))
     flat = name == "x" and not labels[0].get_rotation()
     if not (longest * LETTER if flat else LINE * lines) * size > room:

@@ -50,7 +50,11 @@ def step_effect(model: Model, x: Array, y: Array, learning_rate: float = 0.1) ->
         f"({numeral(costs[1] - costs[0], 3, sign=True)}; the gradient promised "
         f"{numeral(promised, 3, sign=True)}, which holds for small "
         f"steps); {int(kept.sum())} of {len(names)} outputs moved against their slope ∂C/∂{word}{left}.",
-        [_bars_and_targets([names[place] for place in rows], {name: np.asarray(found[name])[rows] for name in _ROWS}, word)],
+        [
+            _bars_and_targets(
+                [names[int(place)] for place in rows], {name: np.asarray(found[name])[rows] for name in _ROWS}, word
+            )
+        ],
         found,
     )
 

@@ -56,7 +56,7 @@ def output_nudges(model: Model, x: Array, y: Array) -> View:
         f"left for down: an output far from its target is pushed hardest{left}.",
         _push_marks(values[0][shown_ones], wanted[shown_ones], given[shown_ones]),
         Axis(f"output; arrows in proportion to −∂C/∂{word} (numbers at the right)"),
-        Axis("output neuron", at=rows, texts=[names[place] for place in shown_ones], ends=(len(rows) - 0.4, -0.6)),
+        Axis("output neuron", at=rows, texts=[names[int(place)] for place in shown_ones], ends=(len(rows) - 0.4, -0.6)),
         numbers(names=names, values=values[0], targets=wanted, nudges=given, by=by.name or "output"),
         legend="above",
     )
