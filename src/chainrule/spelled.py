@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 import unicodedata
 from typing import cast
 
@@ -19,6 +20,9 @@ _SPELLINGS = {
     "\u2009": " ", "\u202f": " ", "█": "#", "▓": "#", "▒": "+", "░": ".", "▁": "_", "▂": ".", "▃": "-", "▄": "=", "▅": "+", "▆": "*",
     "▇": "%", "▏": ".", "▎": ".", "▍": ":", "▌": ":", "▋": "+", "▊": "+", "▉": "#", "▀": "^", "▐": ":", "━": "-", "╸": "-", "╺": "-",
 }  # fmt: skip
+
+
+_RAISED = re.compile(r"\^[-+(]?\d?")
 
 
 def spelling(letter: str) -> str:
@@ -44,9 +48,18 @@ def spelling(letter: str) -> str:
 
 
 def spelled(error: UnicodeError) -> tuple[str, int]:
-    """What stands for the letters that a stream's encoding lacks: a handler as `codecs.register_error` takes it."""
+    """What stands for the letters that a stream's encoding lacks: a handler as `codecs.register_error` takes it.
+
+    Raised figures that follow each other are one power, also those behind them that the encoding has.
+    """
     trouble = cast("UnicodeEncodeError", error)
-    return "".join(map(spelling, trouble.object[trouble.start : trouble.end])), trouble.end
+    text, end = trouble.object, trouble.end
+    while end < len(text) and _RAISED.fullmatch(spelling(text[end])) and not text[end].isascii():
+        end += 1
+    words = list(map(spelling, text[trouble.start : end]))
+    goes_on = [False, *(bool(_RAISED.fullmatch(word)) for word in words[:-1])]
+    told = (word[1:] if on and _RAISED.fullmatch(word) else word for on, word in zip(goes_on, words, strict=True))
+    return "".join(told), end
 
 
 codecs.register_error(HANDLER, spelled)

@@ -162,3 +162,24 @@ def test_arrays_in_a_folder_are_trained_and_gone_on_with():
     call("resume", "latest", "--epochs", "2")
     expected = cr.fit("3-2-2", cr.data.load("data"), epochs=2)
     assert open_run("runs/latest").trainer.hash == expected.trainer.hash
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1e-30, 1.0, 1e30, 1e300])
+def test_predictions_have_the_digits_that_the_network_has_whatever_their_unit(scale):
+    x = np.random.default_rng(0).normal(size=(60, 2))
+    rows = [f"{a!r},{b!r},{(a - b) * scale!r}" for a, b in x.tolist()]
+    Path("a.csv").write_text("\n".join(["a,b,y", *rows]) + "\n", encoding="utf-8")
+    call("train", "a.csv", "--target", "y", "--network", "2-4-1 tanh", "--epochs", "3", "--quiet")
+    texts = call("predict", "runs/latest", "a.csv").output.split()[1:]
+    wanted = open_run("runs/latest").predict(x)[:, 0]
+    np.testing.assert_allclose(np.array(texts, float), wanted, rtol=1e-5, atol=1e-7 * scale)
+    assert max(len(text.lstrip("-").partition("e")[0].replace(".", "").lstrip("0")) for text in texts) <= 10
+
+
+def test_every_command_takes_a_branch():
+    run = cr.fit("2-4-2 tanh softmax", cr.data.moons(60), epochs=4, batch_size=10, folder="runs")
+    branch = str(run.branch(12, learning_rate=0.01, epochs=6, folder="runs").folder)
+    call("report", branch, "--output", "branch.html")
+    call("doctor", branch, "--only", "dead units")
+    call("show", branch)
+    call("resume", branch, "--epochs", "7", "--quiet")

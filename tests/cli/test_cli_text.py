@@ -63,3 +63,14 @@ def test_refusals(folders):
     assert "'opinions'" in call("generate", folders[1], code=2).stderr
     assert "'7'" in call("generate", folders[0], "7 cats", code=2).stderr
     assert "temperature=-1.0" in call("generate", folders[0], "--temperature", -1, code=2).stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding", "wanted"),
+    [
+        ("−4×10⁻¹⁵", "ascii", "-4x10^-15"), ("10²⁰, x², a⁽²⁾, x₁₂", "ascii", "10^20, x^2, a^(2), x_1_2"),
+        ("5.951×10⁻¹²", "latin-1", "-".join(("5.951×10^", "12"))), ("Wᵀx²", "ascii", "W^Tx^2"),
+    ],
+)  # fmt: skip
+def test_powers_are_spelled_as_one(text, encoding, wanted):
+    assert text.encode(encoding, "chainrule.spelled").decode(encoding) == wanted

@@ -215,6 +215,48 @@ def test_the_command_trains_on_parquet_and_predicts_for_excel(tmp_path):
     call("resume", tmp_path / "runs" / "latest", "--epochs", 2)
 
 
+def test_what_can_be_trained_on_can_be_evaluated_on_whatever_file_it_stands_in(tmp_path):
+    table, runs = _written(tmp_path / "plants.parquet"), tmp_path / "runs"
+    call("train", table, "--target", "y", "--network", "4-3-2", "--epochs", 3, "--runs", runs, "--quiet")
+    whole = cr.open_run(runs / "latest")
+    right = int(np.sum(np.array(whole.classify(pd.DataFrame(COLUMNS).drop(columns="y"))) == COLUMNS["y"]))
+    for end in ("parquet", "feather", "xlsx"):
+        said = call("evaluate", runs / "latest", _written(tmp_path / f"same.{end}"))
+        assert f"{right}/40" in said
+    x, y = RANDOM.normal(size=(30, 2)), np.array(["a", "b"])[np.arange(30) % 2]
+    (tmp_path / "arrays").mkdir()
+    np.save(tmp_path / "arrays" / "x.npy", x)
+    np.save(tmp_path / "arrays" / "y.npy", y)
+    np.savez(tmp_path / "arrays.npz", x=x, y=y)
+    call("train", tmp_path / "arrays", "--network", "2-3-2", "--epochs", 3, "--runs", runs, "--quiet")
+    right = int(np.sum(np.array(cr.open_run(runs / "latest").classify(x)) == y))
+    for name in ("arrays", "arrays.npz"):
+        assert f"{right}/30" in call("evaluate", runs / "latest", tmp_path / name)
+    folder = _shells(tmp_path / "shells")
+    call("train", folder, "--network", "8x6x1-flatten-4-2", "--epochs", 3, "--runs", runs, "--quiet")
+    assert "/12 = " in call("evaluate", runs / "latest", folder)
+    assert "/8 = " in call("evaluate", runs / "latest", _shells(tmp_path / "larger", size=(16, 12), count=4, mode="RGB"))
+
+
+def test_columns_go_by_all_of_their_names_or_by_their_places(tmp_path):
+    data = cr.data.from_arrays(RANDOM.normal(size=(40, 2)), RANDOM.normal(size=40), features=("a", "b"))
+    run = cr.fit("2-1", data, epochs=1, folder=tmp_path / "runs")
+    x = RANDOM.normal(size=(3, 2))
+    wanted = run.predict(x)[:, 0]
+
+    def predicted(heads, columns):
+        pd.DataFrame(columns, columns=list(heads)).to_csv(tmp_path / "new.csv", index=False)
+        result = CliRunner().invoke(application, ["predict", str(run.folder), str(tmp_path / "new.csv")])
+        return result.exit_code, result.output + result.stderr
+
+    for heads, columns in (("ab", x), ("ba", x[:, ::-1]), ("bca", np.c_[x[:, 1], x[:, 0], x[:, 0]]), ("pq", x)):
+        code, said = predicted(heads, columns)
+        assert code == 0
+        np.testing.assert_allclose(np.array(said.split()[1:], float), wanted, rtol=1e-5)
+    code, said = predicted("bc", x)
+    assert (code, "has no column 'a'" in said) == (2, True)
+
+
 # ---- pictures
 
 
@@ -282,6 +324,73 @@ def test_a_digit_as_a_picture_is_predicted(tmp_path):
     assert f'"class": "{run.classify(x[:1])[0]}"' in said
 
 
+def _gradient(tmp_path, save, name="shells"):
+    """A folder of pictures of two classes, each a ramp of 12 × 16 grey values; `save` writes one of them."""
+    pillow, ramp = pytest.importorskip("PIL.Image"), np.tile(np.linspace(0, 255, 16).round().astype(np.uint8), (12, 1))
+    for kind in ("one", "other"):
+        (tmp_path / name / kind).mkdir(parents=True)
+        for number in range(4):
+            save(pillow, ramp, tmp_path / name / kind, number)
+    return tmp_path / name, ramp
+
+
+def test_pictures_stand_upright_as_their_camera_says(tmp_path):
+    turns = {1: None, 3: "ROTATE_180", 6: "ROTATE_90", 8: "ROTATE_270"}
+
+    def save(pillow, ramp, folder, number):
+        tag = list(turns)[number]
+        exif = pillow.Exif()
+        exif[0x0112] = tag
+        picture = pillow.fromarray(ramp)
+        stored = picture if turns[tag] is None else picture.transpose(getattr(pillow.Transpose, turns[tag]))
+        stored.save(folder / f"{number}.png", exif=exif)
+
+    folder, ramp = _gradient(tmp_path, save)
+    data = cr.data.read_images(folder, split=None)
+    np.testing.assert_array_equal(data.train.x[..., 0], np.broadcast_to(ramp, (8, 12, 16)))
+    np.testing.assert_array_equal(cr.data.read_image(folder / "one" / "2.png", data.info)[0, ..., 0], ramp)
+
+
+def test_a_picture_is_never_in_a_unit_of_its_own(tmp_path):
+    """Of 16 bits each takes the whole range for 255, however dark it is; wider numbers are bytes, or refused."""
+    folder, ramp = _gradient(
+        tmp_path,
+        lambda pillow, ramp, where, n: pillow.fromarray(ramp.astype(np.uint16) * (257 if n % 2 else 1)).save(
+            where / f"{n}.png"
+        ),
+    )
+    x = cr.data.read_images(folder, split=None).train.x[..., 0]
+    np.testing.assert_array_equal(x[1], ramp)
+    assert x[0].max() == 1
+    wide, ramp = _gradient(
+        tmp_path,
+        lambda pillow, ramp, where, n: pillow.fromarray(ramp.astype([np.int32, np.float32][n % 2])).save(where / f"{n}.tif"),
+        "wide",
+    )
+    np.testing.assert_array_equal(cr.data.read_images(wide, split=None).train.x[..., 0], np.broadcast_to(ramp, (8, 12, 16)))
+    for name, change in {"shares": 1 / 255, "counts": 16.0, "signed": -1.0}.items():
+        odd, _ = _gradient(
+            tmp_path,
+            lambda pillow, ramp, where, n, by=change: pillow.fromarray((ramp * by).astype(np.float32)).save(where / f"{n}.tif"),
+            name,
+        )
+        with pytest.raises(DataError, match="whose unit a picture does not tell"):
+            cr.data.read_images(odd)
+
+
+def test_what_systems_and_editors_hide_is_no_picture(tmp_path):
+    folder = _shells(tmp_path / "shells")
+    (folder / "dark" / "._0.png").write_bytes(b"a resource fork")
+    (folder / ".ipynb_checkpoints").mkdir()
+    (folder / ".ipynb_checkpoints" / "0-checkpoint.png").write_bytes((folder / "dark" / "0.png").read_bytes())
+    assert cr.data.read_images(folder, split=None).classes == ("dark", "light")
+    parts = tmp_path / "parts"
+    _shells(parts / "train")
+    _shells(parts / "test", count=2)
+    (parts / ".git").mkdir()
+    assert len(cr.data.read_images(parts).test) == 4
+
+
 def test_the_command_trains_on_a_folder_of_images(tmp_path):
     folder = _shells(tmp_path / "shells")
     said = call("train", folder, "--network", "8x6x1-flatten-4-2", "--epochs", 1, "--runs", tmp_path / "runs", "--quiet")
@@ -298,9 +407,9 @@ def test_a_network_of_numbers_takes_no_picture(tmp_path):
 
 def test_a_package_that_is_too_old_is_no_broken_file(tmp_path, monkeypatch):
     def read(module, path):
-        raise ImportError("Pandas requires version '3.1.5' or newer of 'openpyxl' (version '3.1.3' currently installed).")
+        raise ImportError("Pandas requires version '18' or newer of 'pyarrow' (version '17' currently installed).")
 
-    monkeypatch.setitem(frame_files.FRAME_FILES, ".xlsx", [("openpyxl", read)])
-    (tmp_path / "plants.xlsx").write_bytes(b"PK")
-    with pytest.raises(MissingPackageError, match=r"(?s)newer of 'openpyxl'.*pip install --upgrade openpyxl"):
-        cr.data.load(tmp_path / "plants.xlsx", target="y")
+    monkeypatch.setitem(frame_files.FRAME_FILES, ".parquet", [("numpy", read)])
+    (tmp_path / "plants.parquet").write_bytes(b"PAR1")
+    with pytest.raises(MissingPackageError, match=r"(?s)newer of 'pyarrow'.*pip install --upgrade numpy"):
+        cr.data.load(tmp_path / "plants.parquet", target="y")

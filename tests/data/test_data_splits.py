@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from itertools import pairwise
 
 import numpy as np
@@ -172,3 +173,10 @@ def test_options_that_make_no_sense(make, options):
 def test_refusals(split, message):
     with pytest.raises(DataError, match=message):
         split.parts(np.zeros((1, 1)))
+
+
+def test_times_of_several_zones_are_put_in_order_without_a_word():
+    texts = ["2024-03-01T12:00+01:00", "2024-03-01T11:30Z", "2024-03-01T05:45-06:00", "2024-03-01T13:50+02:00"]
+    wanted = np.argsort([datetime.fromisoformat(text).timestamp() for text in texts])
+    found = TimeSplit(texts, test=0.25).parts(np.zeros((4, 1)))
+    assert [*found.train, *found.test] == wanted.tolist()

@@ -549,3 +549,29 @@ def test_a_warning_stands_at_the_users_line():
         with pytest.warns(ConvergenceWarning, match="still falls") as seen:
             fitted.fit(rows, labels)
         assert [warning.filename for warning in seen] == [__file__]
+
+
+@pytest.mark.parametrize("change", ["outputs", "network"])
+def test_partial_fit_goes_on_only_where_all_that_was_learned_has_its_place(change):
+    x, y = np.random.default_rng(0).normal(size=(2, 40, 2))
+    model = NeuralNetworkRegressor(lambda count: cr.Sequential(cr.Dense(4, "tanh"), cr.Dense(count)), random_state=0)
+    model.partial_fit(x, y[:, 0])
+    before = model.predict(x)
+    if change == "network":
+        model.set_params(network="2-5-1 tanh")
+    with pytest.raises(cr.errors.ShapeError, match="partial_fit with another network"):
+        model.partial_fit(x, y if change == "outputs" else y[:, 0])
+    np.testing.assert_array_equal(model.predict(x), before)
+
+
+def test_probabilities_of_classes_are_shares_of_a_whole_and_of_labels_are_not():
+    x = np.random.default_rng(0).normal(size=(60, 2))
+    y = np.arange(60) % 3
+    sigmoids = NeuralNetworkClassifier("2-4-3 tanh sigmoid", epochs=5, random_state=0).fit(x, y)
+    outputs = sigmoids.run_.predict(x)
+    np.testing.assert_allclose(sigmoids.predict_proba(x), outputs / outputs.sum(axis=1, keepdims=True), rtol=1e-6)
+    np.testing.assert_array_equal(sigmoids.predict(x), sigmoids.predict_proba(x).argmax(axis=1))
+    labels = NeuralNetworkClassifier("2-4-3 tanh sigmoid", epochs=5, random_state=0).fit(
+        x, (x[:, :1] > [[-1, 0, 1]]).astype(int)
+    )
+    np.testing.assert_allclose(labels.predict_proba(x), labels.run_.predict(x), rtol=1e-6)

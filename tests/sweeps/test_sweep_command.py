@@ -31,6 +31,13 @@ def test_a_sweep_is_told_kept_and_written(tmp_path):
     assert "6 trials of 3 replicas" in text
     assert "Best on the test part" in text
     assert "<svg" in (tmp_path / "page.html").read_text(encoding="utf-8")
+    command = next(line.split() for line in text.splitlines() if line.startswith("  chainrule show"))
+    kept = cr.open_run(command[-1])
+    best = cr.sweeps.open_sweep("kept").best
+    assert {"network": kept.problem.network, "rate": kept.settings.optimizer.learning_rate} == {
+        "network": cr.parse_network(best.setting["network"]),
+        "rate": float(best.setting["optimizer.learning_rate"]),
+    }
     again = said(*way, "--quiet")
     assert again.strip() == str(cr.sweep(
         cr.Training("2-4-2 tanh softmax", cr.data.load("moons", n=60), epochs=3),

@@ -221,6 +221,23 @@ def test_a_folder_is_one_trainings_and_can_be_opened(tmp_path):
         open_sweep(tmp_path / "elsewhere")
 
 
+@pytest.mark.parametrize(
+    "space",
+    [
+        {"loss": ["mean_squared_error", "mean_absolute_error"]},
+        {"loss": {"free": cr.SquaredError(), "held": cr.SquaredError() + cr.L2(0.01)}},
+        {"network": ["2-3-1 tanh", "2-3-1 tanh softplus"]},  # whose targets are seen in other units
+    ],
+    ids=["losses", "penalties", "units"],
+)
+def test_losses_that_are_other_functions_are_not_compared(space):
+    x = np.random.default_rng(0).normal(size=(40, 2))
+    training = cr.Training("2-3-1 tanh", (x, np.exp(x[:, 0])), optimizer="sgd", epochs=1)
+    with pytest.raises(OptionError, match=r"by the loss of settings with several[\s\S]*compared by R²"):
+        sweep(training, space, replicas=2, score="loss")
+    assert sweep(training, space, replicas=2).best.score == "R²"
+
+
 # ---- executors
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import jax
 import numpy as np
 import pytest
@@ -161,3 +163,24 @@ def test_what_cannot_be_asked_is_refused(plants: cr.train.Run) -> None:
     run = cr.fit(reader, cr.data.from_arrays(ids, (ids[:, 0] > 2).astype(int)), epochs=1)
     with pytest.raises(OptionError, match="positions"):
         run.why(0)
+
+
+@pytest.mark.parametrize(
+    "layer", [cr.LSTM(4, padding=0.0), cr.GRU(4, padding=0.0), cr.Bidirectional(cr.RNN(3, padding=0.0))], ids=repr
+)
+@pytest.mark.parametrize("scaling", ["auto", "none"])
+def test_steps_that_are_padding_stay_padding_all_along_the_way(layer: cr.nn.Layer, scaling: Literal["auto", "none"]) -> None:
+    random = np.random.default_rng(0)
+    x, lengths = random.normal(3.0, 1.0, size=(60, 6, 2)), random.integers(1, 7, 60)
+    x[np.arange(6) >= lengths[:, None]] = 0.0
+    data = cr.data.from_arrays(x, x[:, :, 0].sum(axis=1), split=None, scaling=scaling)
+    run = cr.fit(cr.Sequential(layer, cr.Dense(1)), data, epochs=20, optimizer=cr.Adam(0.02), dtype="float64")
+    for example in range(6):
+        found = run.why(example, part="training")
+        assert found.at_x == pytest.approx(float(run.predict(x[example : example + 1])[0, 0]), rel=1e-9)
+        assert found.closes
+        assert not found.values[lengths[example] :].any()
+        step, ahead = (0, 1), np.zeros((6, 2))
+        ahead[step] = 1e-5
+        slope = np.diff(run.predict(np.stack([x[example] - ahead, x[example] + ahead]))[:, 0])[0] / 2e-5
+        assert found.gradient[step] == pytest.approx(slope, rel=1e-5)

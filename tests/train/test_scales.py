@@ -245,7 +245,7 @@ def test_measured_targets_are_scaled_with_their_errors() -> None:
     assert linear.reason == "standardised"
     assert linear.offset != 0
     found = suited(cr.parse_network("2-4-1 tanh relu"), data, "chi_squared").target_scaling
-    assert (found.offset.shape, float(found.offset)) == ((), 0.0)
+    assert found.offset.tolist() == [0.0]
     np.testing.assert_allclose(1 / found.factor, np.sqrt(np.mean(y * y)))
     run = cr.fit("2-4-1 tanh relu", data, loss="chi_squared", epochs=2)
     predicted = _by_hand(run, data.train.x, "relu")[1]

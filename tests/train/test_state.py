@@ -153,12 +153,9 @@ def test_first_values_may_be_given():
         train(Running(), initial={"running1.n": 1.0})
 
 
-def test_l_bfgs_leaves_states_to_their_layers():
-    run = train(Running(), optimizer=cr.LBFGS(iterations=3), batch_size=None)
-    m = run.states()["running1.m"]
-    # Standardised data have the mean 0, so m stays 0 however often the cost was computed.
-    np.testing.assert_allclose(m, 0.0, atol=1e-14)
-    assert run.states()["running1.scale"] == 0.5
+def test_a_search_refuses_a_state_that_follows_steps_of_which_it_has_none():
+    with pytest.raises(OptionError, match="L-BFGS with running1, which has a state"):
+        train(Running(), optimizer=cr.LBFGS(iterations=3), batch_size=None)
 
 
 def test_the_ledger_counts_with_the_state_of_its_step():

@@ -232,3 +232,31 @@ def test_one_number_to_an_example_may_come_without_an_axis():
     with pytest.raises(cr.errors.OptionTypeError, match="assign what `state` gave"):
         one.state = 3
     assert repr(one).endswith(": 2 steps>")
+
+
+@pytest.mark.parametrize("size", [4, 5])
+def test_truth_values_are_inputs_and_masks(size):
+    """Judged by the same steps with 0 and 1 as numbers."""
+    random = np.random.default_rng(0)
+    x, y, mask = random.random((size, 3)) > 0.5, random.normal(size=(size, 2)), random.random((size, 2)) > 0.3
+
+    def of_truths(output, target, mask):
+        return cr.ops.sum(cr.ops.where(mask, cr.ops.square(output - target), cr.ops.square(output) * 0.0), 1)
+
+    def of_numbers(output, target, mask):
+        return cr.ops.sum(cr.ops.square(output - target) * mask, 1)
+
+    one, other = (
+        cr.trainer("3-4-2 tanh", loss=loss, optimizer=cr.SGD(0.1), dtype="float64") for loss in (of_truths, of_numbers)
+    )
+    for _ in range(3):
+        assert one.step(x, target=y, mask=mask) == pytest.approx(other.step(x.astype(float), target=y, mask=mask.astype(float)))
+    np.testing.assert_allclose(one.predict(x), other.predict(x.astype(float)))
+
+
+def test_numbers_too_large_for_the_network_are_named_before_a_step():
+    learner = cr.trainer("2-3-1 tanh")
+    with pytest.raises(DataError, match="x holds 1e\\+300"):
+        learner.step([[1e300, 0.0]], [1.0])
+    with pytest.raises(DataError, match=r"y\.astype\(float\)"):
+        learner.step([[1.0, 0.0]], [7])

@@ -12,6 +12,7 @@ from matplotlib.text import Text
 import chainrule as cr
 from chainrule import pictures
 from chainrule.train import Run
+from chainrule.views.plain import told_apart
 from chainrule.views.view import View
 
 
@@ -89,3 +90,47 @@ def test_errors_of_measured_targets_are_drawn() -> None:
         cr.fit("1-2-1", (x, np.sin(x)), loss="chi_squared", epochs=1)
     with pytest.raises(cr.errors.LossError, match="targets are classes"):
         cr.fit("2-2", "moons", loss="chi_squared", epochs=1)
+
+
+MANY: Mapping[str, Callable[[Run], View]] = {
+    "pushes": lambda run: pictures.output_nudges(run.model(), run.data.train.x[:1], run.data.train.y[:1]),
+    "a step": lambda run: pictures.step_effect(run.model(), run.data.train.x[:1], run.data.train.y[:1]),
+    "confusions": lambda run: pictures.confusion_picture(run),
+    "shares": lambda run: pictures.class_shares(run.data),
+    "probes": lambda run: pictures.linear_probes(run.model(), *([run.data.train.x, run.data.train.y] * 2)),
+}
+
+
+@pytest.fixture(scope="module", params=[15, 40])
+def named(request: pytest.FixtureRequest) -> Run:
+    x, count = np.random.default_rng(0).normal(size=(240, 2)), request.param
+    classes = np.array([f"alloy of the series with the number {place}" for place in range(count)])
+    return cr.fit(f"2-8-{count} tanh softmax", cr.data.from_arrays(x, classes[np.arange(240) % count]), epochs=1)
+
+
+@pytest.mark.parametrize("name", MANY)
+def test_many_names_that_begin_alike_have_room_and_are_told_apart(name: str, named: Run) -> None:
+    figure = MANY[name](named).figure()
+    FigureCanvasAgg(figure).draw()
+    for ax in figure.axes:
+        for axis, upright in ((ax.xaxis, False), (ax.yaxis, True)):
+            labels = [item for item in axis.get_ticklabels() if "…" in item.get_text()]
+            assert len({item.get_text() for item in labels}) == len(labels)
+            boxes = [item.get_window_extent() for item in labels]
+            points = 72 / figure.dpi
+            at = np.sort([(box.y0 + box.y1) / 2 if upright else box.x1 for box in boxes]) * points
+            for item, gap in zip(labels, np.diff(at), strict=False):
+                turn, size = np.deg2rad(item.get_rotation()), item.get_fontsize()
+                # How far apart lines of letters are, at right angles to their direction.
+                across = gap * (np.cos(turn) if upright else np.sin(turn))
+                assert across > 0.8 * size or gap > max(box.width for box in boxes) * points, item.get_text()
+
+
+@pytest.mark.parametrize("most", [6, 9, 16])
+def test_names_that_are_cut_stay_different(most: int) -> None:
+    random = np.random.default_rng(most)
+    names = ["".join(random.choice(list("ab"), random.integers(1, 30))) for _ in range(60)]
+    found = told_apart(names, most)
+    assert all(len(text) <= most for text in found)
+    assert {(one, other) for one, other in zip(names, found, strict=True)} >= {(one, one) for one in names if len(one) <= most}
+    assert len(set(found)) == len(set(names))

@@ -106,7 +106,8 @@ def test_every_view_of_every_layer(name: str, tmp_path: Path) -> None:
         assert show(run, run.folder), view
     assert name not in REPORTED or report_page(run)
     assert cr.resume(run.folder, epochs=3, data=run.data).trainer.step > run.trainer.step
-    assert run.branch(run.trainer.steps_per_epoch, learning_rate=0.02, epochs=3).trainer.step
+    branch = run.branch(run.trainer.steps_per_epoch, learning_rate=0.02, epochs=3)
+    assert name not in REPORTED or report_page(branch)
     whole = run.branch(run.trainer.steps_per_epoch, batch_size=run.trainer.count, epochs=3)
     assert whole.problem.formula == run.problem.formula
 

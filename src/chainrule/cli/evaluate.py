@@ -13,8 +13,8 @@ from chainrule.cli.locate import data_option, opened, step_option
 from chainrule.cli.output import ExplainedCommand, console, say_json
 from chainrule.cli.reading import read_for, table_options, usable_rows
 from chainrule.cli.scores import evaluation_row, last_part, show_scores
-from chainrule.data import BUILT_IN, DatasetInfo, Examples, load
-from chainrule.data.archives import read_arrays
+from chainrule.data import BUILT_IN, Dataset, DatasetInfo, Examples, load, read_images
+from chainrule.data.image_files import holds_images, size_of
 from chainrule.errors import DataError, OptionError
 from chainrule.graph import Array
 from chainrule.spelling import listed, suggest
@@ -40,7 +40,7 @@ from chainrule.train import Evaluation, Evaluator, Run, as_inputs, evaluation_of
 def evaluate(
     run: str, data: str | None, part: str | None, as_json: bool, step: int | None, moved: str | None, form: Mapping[str, Any]
 ) -> None:
-    """Show how well RUN does on its own test part, or on other DATA (a built-in name, a table such as .csv, or an .npz file).
+    """Show how well RUN does on its own test part, or on other DATA: a built-in name, a table, arrays, or a folder of images.
 
     Other data need the same inputs as those of the training, and their targets. A table is read as that of the training was, unless
     options say otherwise. Rows that miss a value, or hold a category that the training did not know, are left out, with a count.
@@ -64,19 +64,27 @@ def _on_other_data(run: Run, name: str, part: str | None, form: Mapping[str, Any
 
 def _examples(run: Run, name: str, part: str | None, form: Mapping[str, Any]) -> tuple[Examples, str]:
     """The examples to be scored, with inputs and labels as the run knows them, and what they are called."""
-    if name not in BUILT_IN and Path(name).suffix.lower() != ".npz":
+    if name not in BUILT_IN and not Path(name).is_dir() and Path(name).suffix.lower() not in {".npz", ".npy"}:
         return _table_examples(run, name, form), Path(name).stem
-    whole = name not in BUILT_IN and {"x", "y"} <= read_arrays(name).keys()
-    data = load(name, split=None) if whole else load(name)
+    data = _arrays(run.dataset_info, name)
     chosen = part or last_part(data.info)
     parts = dict(data.parts())
     if chosen not in parts:
         raise OptionError(f"--part {chosen}", expected=f"one of {listed(parts)}", remedy=suggest(chosen, parts))
     _require_same_kind(run.dataset_info, data.info)
     x = as_inputs(run.dataset_info, parts[chosen].x)
-    return Examples(x, _as_known(run.dataset_info, data.info, parts[chosen].y)), Path(
-        name
-    ).stem if whole else f"{Path(name).stem} {chosen}"
+    called = f"{Path(name).stem}{f' {chosen}' * (name in BUILT_IN or len(parts) > 1)}"
+    return Examples(x, _as_known(run.dataset_info, data.info, parts[chosen].y)), called
+
+
+def _arrays(known: DatasetInfo, name: str) -> Dataset:
+    """A built-in set, or all that arrays or pictures in files hold; pictures as the network takes them."""
+    if name in BUILT_IN:
+        return load(name)
+    if not holds_images(Path(name)):
+        return load(name, split=None)
+    high, wide, channels = size_of(known)
+    return read_images(name, size=(high, wide), colours="grey" if channels == 1 else "rgb", split=None)
 
 
 def _require_same_kind(known: DatasetInfo, other: DatasetInfo) -> None:

@@ -23,8 +23,6 @@ from chainrule.data.archives import read_arrays
 from chainrule.data.cells import to_numbers
 from chainrule.data.csv_file import MOST_BYTES, Bytes
 from chainrule.data.files import read_stream
-from chainrule.data.frame import as_table
-from chainrule.data.frame_files import FRAME_FILES, frame_in
 from chainrule.data.image_files import IMAGES, read_image
 from chainrule.errors import DataError, FileFormatError, OptionError
 from chainrule.files import writing
@@ -194,8 +192,9 @@ def _rounded(run: Run, outputs: Array) -> Array:
         return outputs
     steps = np.broadcast_to(np.finfo(np.float32).eps / np.abs(scaling.factor), outputs.shape[1:])
     digits: list[int] = (np.ceil(-np.log10(steps)).astype(int) + 1).tolist()
-    columns = [np.round(outputs[:, place], many) for place, many in enumerate(digits)]
-    return np.stack(columns, axis=1)
+    # Python rounds to the number that is nearest to so many digits; NumPy multiplies and divides, which adds digits of its own.
+    rows = [[round(value, many) for value, many in zip(row, digits, strict=True)] for row in outputs.astype(float).tolist()]
+    return np.array(rows).reshape(outputs.shape)
 
 
 def _csv(prediction: Prediction) -> str:
@@ -268,17 +267,13 @@ def _example(run: Run, place: int) -> tuple[Array, str]:
     return examples.x[place : place + 1], truth
 
 
-def _table(data: DatasetInfo, file: str, form: Mapping[str, Any]) -> Table:
-    return as_table(frame_in(file)) if Path(file).suffix.lower() in FRAME_FILES else read_for(data.columns, file, form)
-
-
 def _inputs(data: DatasetInfo, file: str, form: Mapping[str, Any], *, invert: bool) -> Asked:
     """The inputs in a file, as the network was trained on them: (n, ...)."""
     ending = Path(file).suffix.lower()
     if ending == ".npz" or ending in IMAGES:
         x = _array(file) if ending == ".npz" else read_image(file, data, invert=invert)
         return Asked(x, np.arange(len(x)), len(x))
-    table = _standard_input(data, form) if file == "-" else _table(data, file, form)
+    table = _standard_input(data, form) if file == "-" else read_for(data.columns, file, form)
     if data.columns is None:
         return Asked(_numbers(data, table), np.arange(len(table)), len(table))
     rows = usable_rows(data.columns, table)
@@ -302,9 +297,12 @@ def _standard_input(data: DatasetInfo, form: Mapping[str, Any]) -> Table:
 
 
 def _numbers(data: DatasetInfo, table: Table) -> Array:
-    """The columns of a table as inputs of a network that did not learn from a table: those named as its features, or all."""
-    names = [name for name in data.features or () if name in table.columns]
-    names = names if data.features and len(names) == len(data.features) else list(table.columns)
+    """The columns of a table as inputs of a network that did not learn from a table: by the names of its features, or by their places.
+
+    Where it knows one of the names it must know all: by their places numbers would go to other inputs.
+    """
+    names = list(data.features or ())
+    names = names if any(name in table.columns for name in names) else list(table.columns)
     wanted = int(np.prod(data.input_shape))
     if len(names) != wanted:
         raise DataError(
@@ -312,12 +310,12 @@ def _numbers(data: DatasetInfo, table: Table) -> Array:
             expected=f"{wanted} columns of numbers, one to each input",
             remedy="leave out all other columns",
         )
-    columns = [_column(table.columns, table, name) for name in names]
+    columns = [_column(table, name) for name in names]
     return np.stack(columns, axis=1).reshape(-1, *data.input_shape)
 
 
-def _column(columns: Mapping[str, Any], table: Table, name: str) -> Array:
-    numbers, _ = to_numbers(columns[name])
+def _column(table: Table, name: str) -> Array:
+    numbers, _ = to_numbers(table.cells(name))
     wrong = ~np.isfinite(numbers)
     if wrong.any():
         raise DataError(

@@ -13,6 +13,8 @@ import numpy as np
 from chainrule.data import Columns, Form, Table
 from chainrule.data.csv_file import Bytes, table_in
 from chainrule.data.form import WORDS, from_text
+from chainrule.data.frame import as_table
+from chainrule.data.frame_files import FRAME_FILES, frame_in
 from chainrule.graph import Array
 from chainrule.views.plain import printable
 
@@ -54,11 +56,13 @@ def table_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def read_for(columns: Columns | None, source: str | Bytes, form: Mapping[str, Any]) -> Table:
     """A table that a network is asked about, read as the one that it learned from, but for what `form` says."""
-    known = Form() if columns is None else columns.form
+    told = (Form() if columns is None else columns.form).changed(form)
+    if isinstance(source, str) and Path(source).suffix.lower() in FRAME_FILES:
+        return as_table(frame_in(source), keep_default_na=told.keep_default_na)
     texts = (
         [] if columns is None else [item.name for item in (*columns.features, columns.target) if _stays_text(item.categories)]
     )
-    return table_in(source, known.changed(form), texts=texts)
+    return table_in(source, told, texts=texts)
 
 
 def usable_rows(columns: Columns, table: Table, *, with_target: bool = False) -> Array:

@@ -17,6 +17,7 @@ from rich.text import Text
 from chainrule.cli.locate import load_data, origin, parsed_options
 from chainrule.cli.output import ExplainedCommand, console, say_json
 from chainrule.cli.reading import table_options
+from chainrule.cli.scores import shown_folder
 from chainrule.data import Dataset
 from chainrule.engines import ENGINES
 from chainrule.errors import OptionError
@@ -122,6 +123,9 @@ def sweep(
         say_json(_row(found))
     else:
         screen.print(Text(f"\n{found}" if not quiet else str(found)), soft_wrap=True)
+        if not quiet and (best := found.ranked[0].run) is not None:
+            screen.print(Text("To look at the best:"))
+            screen.print(Text(f"  chainrule show {shown_folder(best)}", style="bold"), soft_wrap=True)
     if output is not None:
         write_sweep_page(found, output)
 
@@ -223,6 +227,7 @@ def _row(found: Sweep) -> dict[str, Any]:
     best = None if found.ranked[0].trouble else found.best
     return {
         "best": None if best is None else dict(best.setting),
+        "run": None if best is None or best.run is None else str(best.run),
         "verdict": found.verdict,
         "beside": {
             name: {

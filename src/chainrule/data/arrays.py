@@ -18,7 +18,7 @@ from chainrule.data.rows import COPIED, Rows, at_once, is_mapped, is_worth_shari
 from chainrule.data.scaling import Scaling, ScalingChoice, choose_scaling
 from chainrule.data.splits import RandomSplit, Split, SplitIndices, StratifiedSplit
 from chainrule.data.targets import Task, read_targets
-from chainrule.errors import DataError, OptionError
+from chainrule.errors import DataError, OptionError, Remedy
 from chainrule.immutable import immutable
 from chainrule.spelling import did_you_mean, listed
 
@@ -104,7 +104,7 @@ def from_arrays(
         raise OptionError(
             f"split={options.get('split')!r} is given beside test or validation examples",
             expected="either a split or parts that stand apart already",
-            remedy="leave split out",
+            remedy=Remedy("leave split out", "leave --validation out"),
         )
     named = iter(apart)
     return finish(

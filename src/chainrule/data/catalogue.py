@@ -86,14 +86,14 @@ KINDS: dict[str, dict[str, Callable[..., Dataset]]] = {
 }  # fmt: skip
 """The makers of the built-in sets by their names, by what they hold."""
 BUILT_IN: dict[str, Callable[..., Dataset]] = {name: maker for made in KINDS.values() for name, maker in made.items()}
-_TABLES = (".csv", ".tsv", ".txt", ".dat", ".data", ".tab")
+_TABLES = (".csv", ".tsv", ".txt", ".dat", ".data", ".tab", ".xlsx")
 
 
 @checked
 def load(name_or_path: str | Path, *, target: str | int | None = None, **options: Any) -> Dataset:
     """The built-in data set of that name; the arrays in an .npz file, an .npy file or a folder of such; or a table in a file.
 
-    A table ends in .csv, .tsv, .txt, .dat, .data or .tab, perhaps with .gz behind; or in .parquet, .feather, .arrow or .xlsx, for which a
+    A table ends in .csv, .tsv, .txt, .dat, .data or .tab, perhaps with .gz behind; or in .xlsx, .parquet, .feather or .arrow, for which a
     package that reads such must be installed. A folder of folders of images holds pictures of classes, see `read_images`.
 
     `target` names the column of a table to predict. Options go to the maker: `n`, `noise`, `seed` and so on for built-in sets,

@@ -16,10 +16,31 @@ from chainrule.display import Shown
 Floats = NDArray[np.float64]
 
 # "none" is not here: it is a category in many tables ("garage: none").
-MISSING = frozenset({"", "?", "na", "n/a", "nan", "null", "<na>", "nat"})
+MISSING = frozenset(
+    {
+        "",
+        "?",
+        "na",
+        "n/a",
+        "nan",
+        "-nan",
+        "null",
+        "<na>",
+        "nat",
+        "#n/a",
+        "#div/0!",
+        "#num!",
+        "#value!",
+        "#ref!",
+        "#name?",
+        "#null!",
+    }
+    | {f"{sign}1.#{word}" for sign in ("", "-") for word in ("ind", "qnan")}
+)
+"""Marks of a missing value in small letters, also the errors of spreadsheets and of Microsoft's C."""
 ONLY_EMPTY = frozenset({""})
 # Python's float() also reads "1_000" and Arabic digits; a table that means a number writes it in this way.
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?(inf|infinity|nan)", re.ASCII | re.IGNORECASE)
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?(inf|infinity)", re.ASCII | re.IGNORECASE)
 
 
 class Texts(Shown, Sequence["str | None"]):

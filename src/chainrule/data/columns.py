@@ -82,7 +82,7 @@ class Column(Written):
         numbers, unreadable = to_numbers(cells)
         if unreadable.size:
             raise not_a_number(table, self.name, unreadable)
-        if is_complete(cells):
+        if isinstance(cells, np.ndarray) and is_complete(cells):
             return numbers
         missing = missing_cells(cells)
         wrong = ~(np.isfinite(numbers) | missing)
@@ -265,8 +265,15 @@ def not_a_number(table: Table, name: str, unreadable: NDArray[np.int64]) -> Data
 
 def _units_remedy(name: str, value: str, below: tuple[str, ...]) -> str:
     """The remedy for a text in the first row alone: units stand there, or the marks of a missing value."""
-    if all(map(is_number, below)) and any(map(str.isalpha, value)):
-        return advice("if it is a unit, say that the row below the names holds units: {0}", ("units", True))
+    others = [text for text in below if not is_number(text)]
+    if others and not any(map(str.isdigit, value)):
+        return remedy_for(name, others[0], others)
+    if not any(map(str.isdigit, value)):
+        return advice(
+            "if it is a unit, say that the row below the names holds units: {0}; if it marks a missing value, read with {1}",
+            ("units", True),
+            ("na_values", (value,)),
+        )
     return remedy_for(name, value, [value, *(text for text in below if not is_number(text))])
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chainrule.checks import checked
-from chainrule.data.advice import advice
+from chainrule.data.advice import advice, literal
 from chainrule.data.cells import Cells, Texts, is_number
 from chainrule.data.content import Content, Survey, count_outside_quotes
 from chainrule.data.decoding import decoded, opened
@@ -20,6 +20,8 @@ from chainrule.data.header import Row, bad_header
 from chainrule.data.layout import RowError, TableLayout, layout, rows_of
 from chainrule.data.pieces import Pieces
 from chainrule.data.table import Table
+from chainrule.data.workbook import ENDING, sheet_text
+from chainrule.data.writing import plain_number
 from chainrule.errors import FileFormatError
 from chainrule.immutable import immutable
 
@@ -38,10 +40,10 @@ def read_table(
 ) -> Table:
     r"""The cells of a table in a text file: for `from_table`, and for `Columns.encode` when predicting on a new file.
 
-    The file may be CSV or one of its kin, also compressed by gzip. What divides the cells, a header, lines with # above it, an
-    index that pandas or R wrote, and a mark of the encoding are found out; what cannot be, the options say, see `data.Form`. Spaces
-    around a cell and empty lines do not count. Columns of numbers become arrays, others texts; `texts` names columns that stay
-    texts as they are written, such as postal codes.
+    The file may be CSV or one of its kin, also compressed by gzip, or a workbook, .xlsx, of which the first sheet is read. What divides
+    the cells, a header, lines with # above it, an index that pandas or R wrote, and a mark of the encoding are found out; what cannot
+    be, the options say, see `data.Form`. Spaces around a cell and empty lines do not count. Columns of numbers become arrays, others
+    texts; `texts` names columns that stay texts as they are written, such as postal codes.
 
     Raises MissingFileError; FileFormatError naming the line for what is no such table or exceeds the bounds; OptionError.
 
@@ -69,6 +71,10 @@ def table_in(
     With a `target`, whose whole numbers stay whole beside gaps, columns of numbers are features but for it and for `others`: they are
     float64, and lie beside each other. Of the columns in `unread` the names are enough: they come without cells.
     """
+    told = form
+    if not isinstance(source, Bytes) and Path(source).suffix.lower() == ENDING:
+        source = Bytes(sheet_text(source, form.decimal, max_bytes), str(source))
+        form = form.changed({"delimiter": ",", "encoding": "utf-8", "thousands": None})
     if isinstance(source, Bytes):
         content, found_out = decoded(source.content, source.name, form, max_bytes)
     else:
@@ -102,7 +108,15 @@ def table_in(
     table.check_widths(found)
     rows = table.lines(len(found))
     columns, notes = table.columns(found, texts, target, out)
-    return Table(columns, rows, "line", name, (*table.layout.notes, *notes), form)
+    notes += [
+        advice(
+            f"the numbers of {literal(name)} begin with 0: if they are codes, {{0}} keeps them as they are written",
+            ("categories", (name,)),
+        )
+        for place, name in enumerate(seen.names)
+        if place in seen.codes - out and name not in texts and isinstance(columns.get(name), np.ndarray)
+    ]
+    return Table(columns, rows, "line", name, (*table.layout.notes, *notes), told)
 
 
 @immutable
@@ -222,12 +236,12 @@ class _Source:
         return found, notes
 
     def _plain_numbers(self, cells: Texts) -> Texts:
-        """Texts, most of them numbers with the marks that were told: these with a point. pandas reads none where one is a text."""
-        if self.form.decimal == "." and self.form.thousands is None:
-            return cells
-        plain = [text.replace(self.form.thousands or "\0", "").replace(self.form.decimal, ".") for text in cells.values]
+        """Texts, most of them numbers with the marks that were told or in another writing: these as pandas would have read them."""
+        marks = self.form.thousands or "\0", self.form.decimal
+        plain = [plain_number(text.replace(marks[0], "").replace(marks[1], ".")) for text in cells.values]
         found = [new if is_number(new) else text for text, new in zip(cells.values, plain, strict=True)]
-        return Texts(cells.codes, found) if 2 * sum(map(is_number, found)) > len(found) else cells
+        changed = tuple(found) != cells.values and 2 * sum(map(is_number, found)) > len(found)
+        return Texts(cells.codes, found) if changed else cells
 
     def _no_columns(self, read: Pieces) -> tuple[set[int], list[str]]:
         """The positions of what is no column: an index, and empty cells at the ends of rows."""

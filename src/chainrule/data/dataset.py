@@ -201,7 +201,9 @@ class Dataset(Shown):
                 raise OptionTypeError(
                     f"{name}={shown(scaling)}", expected="a Scaling, or None for targets", remedy="write Scaling.standardise(x)"
                 )
-            if scaling is not None and not scaling.fits(shape):
+            # Behind numbers to fit may stand their errors, or a weight: a scaling is that of the first ones.
+            leads = name == "target_scaling" and scaling is not None and len(scaling.shape) == 1 and scaling.shape <= shape
+            if scaling is not None and not (leads or scaling.fits(shape)):
                 raise ShapeError(
                     f"{name} is made for shape {scaling.shape}, and an example has shape {shape}",
                     expected=f"a scaling that broadcasts to {shape}",

@@ -1,4 +1,4 @@
-"""Tables in the files of data frames: Parquet, Feather, Arrow and Excel, read by whatever is installed that reads them."""
+"""Tables in the files of data frames: Parquet, Feather and Arrow, read by whatever is installed that reads them."""
 
 from __future__ import annotations
 
@@ -26,15 +26,12 @@ _FEATHER: tuple[tuple[str, Callable[[Any, str], Any]], ...] = (
     ("pyarrow.feather", lambda module, path: module.read_table(path)),
     ("polars", lambda module, path: module.read_ipc(path, memory_map=False)),
 )
-_EXCEL: tuple[tuple[str, Callable[[Any, str], Any]], ...] = (
-    ("openpyxl", lambda module, path: import_module("pandas").read_excel(path, engine="openpyxl")),
-)
-FRAME_FILES = {".parquet": _PARQUET, ".feather": _FEATHER, ".arrow": _FEATHER, ".xlsx": _EXCEL}
+FRAME_FILES = {".parquet": _PARQUET, ".feather": _FEATHER, ".arrow": _FEATHER}
 """Who reads files with these endings, in the order in which they are tried: a package, and how it does."""
 
 
 def frame_in(path: str | Path) -> Any:
-    """The data frame in a file; of a workbook its first sheet.
+    """The data frame in a file.
 
     Raises: MissingFileError, MissingPackageError where nothing is installed that reads it, FileFormatError for a damaged file.
     """
@@ -63,7 +60,7 @@ def frame_in(path: str | Path) -> Any:
     raise MissingPackageError(
         f"nothing is installed that reads {path}",
         expected=names,
-        remedy=f"pip install 'chainrule[{'spreadsheet' if readers is _EXCEL else 'tables'}]', or save it as CSV",
+        remedy="pip install 'chainrule[tables]', or save it as CSV",
     )
 
 
@@ -78,9 +75,9 @@ def read_frame(
     drop: Sequence[Name] = (),
     **options: Unpack[Options],
 ) -> Dataset:
-    """A data set from a table in a .parquet, .feather, .arrow or .xlsx file; of a workbook its first sheet. Options as in `from_table`.
+    """A data set from a table in a .parquet, .feather or .arrow file. Options as in `from_table`.
 
-    Parquet is read by pyarrow, polars or duckdb, Excel by openpyxl: by the first that is installed.
+    Parquet is read by pyarrow, polars or duckdb, by the first that is installed. Workbooks are for `read_csv`.
     Raises: MissingFileError, MissingPackageError, FileFormatError, and the errors of `from_table`.
 
         data = cr.data.read_frame("plants.parquet", target="species")

@@ -13,6 +13,7 @@ from chainrule.errors import ColumnError, FileFormatError
 from chainrule.spelling import did_you_mean, listed
 
 _MOST_COLUMNS = 100_000
+_LOOKED_AT = 20  # rows below a title, among which the names may stand
 Row = tuple[int, list[str]]
 """The number of the line that a row begins in, counted from 1, and its cells without the spaces around them."""
 
@@ -129,15 +130,24 @@ def check_names(names: list[str], index: int | None, data: list[Row], line: int,
     if len(names) > _MOST_COLUMNS:
         raise bad_header(path, line, f"it has {len(names)} columns, more than {_MOST_COLUMNS}")
     if unnamed or not known:
-        raise bad_header(path, line, f"column {unnamed[0] + 1 if unnamed else 1} has no name")
+        raise bad_header(path, line, f"column {unnamed[0] + 1 if unnamed else 1} has no name", _names_below(data, len(names)))
     if len(set(known)) < len(known):
         raise bad_header(path, line, f"two columns are named {Counter(known).most_common(1)[0][0]!r}")
 
 
-def bad_header(path: str, line: int, trouble: str) -> FileFormatError:
+def _names_below(data: list[Row], width: int) -> str:
+    """The remedy where a title stands above the names: how many lines to skip; "" where no line of names follows."""
+    for line, cells in data[:_LOOKED_AT]:
+        if len(cells) == width and all(cells) and not any(map(is_number, cells)):
+            return advice(f"if the names stand in line {line}, read with {{0}}", ("skiprows", line - 1))
+    return ""
+
+
+def bad_header(path: str, line: int, trouble: str, remedy: str = "") -> FileFormatError:
     """The error for a line of names that lacks some."""
     return FileFormatError(
         f"{path}, line {line}, the header: {trouble}",
         expected="a first line of different names, one per column",
-        remedy="write the names of the columns into the first line, or give them: names=[...], at the command line --names a,b",
+        remedy=remedy
+        or "write the names of the columns into the first line, or give them: names=[...], at the command line --names a,b",
     )

@@ -18,6 +18,7 @@ from chainrule.data.examples import Array
 from chainrule.data.files import regular_file
 from chainrule.data.origin import remembered
 from chainrule.errors import DataError, FileFormatError, MissingPackageError, ShapeError
+from chainrule.numerals import numeral
 
 IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm")
 PARTS = {
@@ -29,6 +30,8 @@ PARTS = {
     "valid": "validation",
 }
 """Folders that hold a part of the data, in their usual names."""
+_ORIENTATION = 0x0112
+"""The tag by which a camera says how it was held."""
 MOST_BYTES = 2**30
 MOST_TOGETHER = 2**34
 """How many bytes all pictures of a folder may have together."""
@@ -40,7 +43,9 @@ def holds_images(folder: Path) -> bool:
 
 
 def _files(folder: Path, inner: str) -> Iterator[Path]:
-    return (file for file in folder.glob(f"{inner}/*") if file.suffix.lower() in IMAGES and file.is_file())
+    """The pictures there; what a system or an editor hides, such as ._1.png and .ipynb_checkpoints, is none."""
+    found = (file for file in folder.glob(f"{inner}/*") if file.suffix.lower() in IMAGES and file.is_file())
+    return (file for file in found if not any(part.startswith(".") for part in file.relative_to(folder).parts))
 
 
 def _pillow() -> Any:
@@ -66,15 +71,16 @@ def read_images(
     """A data set from a folder with one folder of images to each class: folder/cat/1.png, folder/dog/2.png, ...
 
     Folders called train, test and validation around those are the parts; without them a fifth is the test part. Pictures are bytes
-    (n, height, width, channels), one channel for grey ones and three for others. size: (height, width) that all are brought to; without
-    it they must have one size. colours: "grey" or "rgb" for all. The other options are those of `from_arrays`.
-    Raises: MissingPackageError without Pillow; FileFormatError for what is no picture; DataError for pictures of several sizes.
+    (n, height, width, channels), one channel for grey ones and three for others, upright as their camera says; 16 bits become 8. size:
+    (height, width) that all are brought to; without it they must have one size. colours: "grey" or "rgb" for all. The other options are
+    those of `from_arrays`. Raises: MissingPackageError without Pillow; FileFormatError for what is no picture; DataError for pictures of
+    several sizes, and for numbers in another unit, as floats are.
 
         data = cr.data.read_images("shells", size=(32, 32))
     """
     check_options(options, ("size", "colours"))
     folder = Path(path)
-    inside = sorted(item for item in folder.iterdir() if item.is_dir()) if folder.is_dir() else []
+    inside = sorted(item for item in folder.iterdir() if item.is_dir() and item.name[0] != ".") if folder.is_dir() else []
     parts = {PARTS[item.name.lower()]: item for item in inside if item.name.lower() in PARTS}
     whole = parts if parts and len(parts) == len(inside) else {"": folder}
     files = {part: sorted(_files(place, "*")) for part, place in whole.items()}
@@ -126,29 +132,45 @@ def _opened(file: Path) -> Any:
     return picture
 
 
-def _bytes(picture: Any, mode: str, size: tuple[int, ...] | None) -> Array:
-    """A picture (height, width, channels) in bytes, what is transparent on black."""
-    if picture.mode.startswith(("I", "F")):
-        values = np.asarray(picture, dtype=np.float64)
-        most = 65535.0 if picture.mode.startswith("I;16") or values.max(initial=0) > 255 else 255.0
-        picture = _pillow().fromarray(np.clip(np.rint(values * (255.0 / most)), 0, 255).astype(np.uint8))
-    elif picture.mode in {"RGBA", "LA", "P", "PA"}:
-        clear = picture.convert("RGBA")
-        picture = _pillow().alpha_composite(_pillow().new("RGBA", clear.size, (0, 0, 0, 255)), clear)
-    picture = picture.convert(mode)
-    if size is not None and picture.size != (size[1], size[0]):
-        shrinks = picture.size[0] >= size[1] and picture.size[1] >= size[0]
+def _bytes(file: Path, mode: str, size: tuple[int, ...] | None) -> Array:
+    """The picture in a file, (height, width, channels), in bytes: upright, what is transparent on black."""
+    with _opened(file) as picture:
+        turns = picture.getexif().get(_ORIENTATION, 1) != 1
+        upright: Any = import_module("PIL.ImageOps").exif_transpose(picture) if turns else picture.copy()
+        # Pillow 10 gives the 16 bits of a PNG in 32.
+        has_16_bits = picture.mode.startswith("I;16") or (picture.mode, picture.format) == ("I", "PNG")
+    if upright.mode.startswith(("I", "F")):
+        upright = _pillow().fromarray(_from_wide(file, np.asarray(upright, dtype=np.float64), has_16_bits))
+    elif upright.mode in {"RGBA", "LA", "P", "PA"}:
+        clear = upright.convert("RGBA")
+        upright = _pillow().alpha_composite(_pillow().new("RGBA", clear.size, (0, 0, 0, 255)), clear)
+    upright = upright.convert(mode)
+    if size is not None and upright.size != (size[1], size[0]):
+        shrinks = upright.size[0] >= size[1] and upright.size[1] >= size[0]
         ways = _pillow().Resampling
-        picture = picture.resize((size[1], size[0]), ways.BOX if shrinks else ways.BICUBIC)
-    array = np.asarray(picture, dtype=np.uint8)
+        upright = upright.resize((size[1], size[0]), ways.BOX if shrinks else ways.BICUBIC)
+    array = np.asarray(upright, dtype=np.uint8)
     return array if array.ndim == 3 else array[:, :, None]
+
+
+def _from_wide(file: Path, values: Array, has_16_bits: bool) -> Array:
+    """Bytes of numbers of 16 bits, or of bytes that stand in wider ones. Raises: DataError for numbers in any other unit."""
+    if has_16_bits:
+        return np.rint(values / 257.0).astype(np.uint8)
+    wrong = values[~((values >= 0) & (values <= 255) & (values == np.rint(values)))]
+    if wrong.size:
+        raise DataError(
+            f"{file} holds numbers such as {numeral(float(wrong[0]))}, whose unit a picture does not tell",
+            expected="bytes, or numbers of 16 bits",
+            remedy="save all pictures so, in one unit; or give the numbers as arrays, which keep them: x.npy and y.npy in a folder",
+        )
+    return values.astype(np.uint8)
 
 
 def _together(files: list[Path], mode: str, size: tuple[int, ...] | None) -> Array:
     found: list[Array] = []
     for file in files:
-        with _opened(file) as picture:
-            found.append(_bytes(picture, mode, size))
+        found.append(_bytes(file, mode, size))
         if found[-1].shape != found[0].shape:
             (high, wide, _), (first_high, first_wide, _) = found[-1].shape, found[0].shape
             raise DataError(
@@ -175,15 +197,14 @@ def read_image(path: str | Path, info: DatasetInfo, *, invert: bool = False) -> 
 
         run.classify(cr.data.read_image("digit.png", run.dataset_info, invert=True))
     """
-    high, wide, channels = _size_of(info)
-    with _opened(Path(path)) as picture:
-        found = _bytes(picture, "L" if channels == 1 else "RGB", (high, wide))
+    high, wide, channels = size_of(info)
+    found = _bytes(Path(path), "L" if channels == 1 else "RGB", (high, wide))
     found = 255 - found if invert else found
     numbers = found if info.input_dtype == "uint8" else found / 255
     return numbers.reshape(1, *info.input_shape).astype(info.input_dtype)
 
 
-def _size_of(info: DatasetInfo) -> tuple[int, int, int]:
+def size_of(info: DatasetInfo) -> tuple[int, int, int]:
     """Height, width and channels of the pictures that a network learned from; a row of a square number of them is taken for a square."""
     shape = info.input_shape
     if len(shape) == 3 and shape[2] in {1, 3}:

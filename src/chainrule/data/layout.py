@@ -45,7 +45,7 @@ class TableLayout:
     `names` has a name for each cell of a row; "" for those that are no columns: an index, the empty cells behind a trailing delimiter.
     `index`: the position of the index, where one was told or found; `guessed` where it has yet to prove to be one.
     `header_line`: where the names stand. `first_line` holds the first row of data, and begins at byte `start`.
-    `texts`: the positions of the columns that hold texts already in the first rows.
+    `texts`: the positions of the columns that hold texts already in the first rows; `codes`: of those whose numbers begin with 0 there.
     """
 
     delimiter: str
@@ -56,6 +56,7 @@ class TableLayout:
     first_line: int
     start: int
     texts: frozenset[int]
+    codes: frozenset[int]
     notes: tuple[str, ...]
 
 
@@ -88,8 +89,21 @@ def layout(content: Content, form: Form) -> TableLayout:
     first = data[0][0]
     start = sum(len(line.encode()) + 1 for line in lines[: first - 1])
     looked_at = max(2, min(_LOOKED_AT, _LOOKED_AT_CELLS // len(names)))
-    texts = _text_columns([cells for _, cells in data[:looked_at]], len(names), form)
-    return TableLayout(delimiter, tuple(names), index, guessed, header_line, first, start, texts, tuple(notes))
+    rows = [cells for _, cells in data[:looked_at]]
+    texts, codes = _text_columns(rows, len(names), form), _code_columns(rows, len(names))
+    return TableLayout(delimiter, tuple(names), index, guessed, header_line, first, start, texts, codes, tuple(notes))
+
+
+def _code_columns(rows: list[list[str]], width: int) -> frozenset[int]:
+    """The positions of columns of digits alone, of one length, some of which begin with 0, as postal codes do."""
+
+    def are_codes(cells: list[str]) -> bool:
+        return (
+            all(map(str.isdecimal, cells)) and len({len(cell) for cell in cells}) == 1 < len(cells[0]) and min(cells)[0] == "0"
+        )
+
+    columns = ([row[place] for row in rows if place < len(row) and row[place]] for place in range(width))
+    return frozenset(place for place, cells in enumerate(columns) if cells and are_codes(cells))
 
 
 def _text_columns(rows: list[list[str]], width: int, form: Form) -> frozenset[int]:

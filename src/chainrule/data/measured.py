@@ -10,7 +10,6 @@ from numpy.typing import ArrayLike
 from chainrule.checks import Numbers, checked
 from chainrule.data.dataset import Dataset
 from chainrule.data.examples import Array, Examples
-from chainrule.data.scaling import Scaling
 from chainrule.errors import DataError, ShapeError
 
 
@@ -21,7 +20,7 @@ def with_errors(
     """The data set with the standard error σ of each target beside it, for the loss "chi_squared": y has shape (n, 2k) then.
 
     Errors have the shape of their part's targets, (n, k), or (n,) for one number, are in the targets' unit, and above 0. A part
-    whose errors are not given is left out. The first k numbers of y are the targets, the others their errors; all targets are scaled alike.
+    whose errors are not given is left out. The first k numbers of y are the targets, the others their errors, which are scaled with them.
 
     >>> from chainrule.data.arrays import from_arrays
     >>> data = from_arrays([[1.0], [2.0], [3.0]], [[2.1], [3.9], [6.2]], split=None)
@@ -43,7 +42,6 @@ def with_errors(
         train=made["training"],
         validation=made.get("validation"),
         test=made.get("test"),
-        target_scaling=_one_for_all(dataset),
         notes=(*dataset.notes, "behind the targets stand their standard errors"),
         origin=None,
     )
@@ -67,11 +65,3 @@ def _beside(part: str, examples: Examples, errors: ArrayLike | None) -> Examples
             remedy="estimate it, or leave such examples out",
         )
     return Examples(examples.x, np.concatenate([examples.y, sigma], axis=1))
-
-
-def _one_for_all(dataset: Dataset) -> Scaling | None:
-    """A scaling that fits targets and errors side by side: their number is another than before."""
-    scaling = dataset.target_scaling
-    if scaling is None or scaling.fits((2 * dataset.target_size,)):
-        return scaling
-    return Scaling(float(dataset.train.y.mean()), float(1 / dataset.train.y.std()), usual=scaling.usual)

@@ -18,7 +18,9 @@ from chainrule.data.layout import rows_of
 from chainrule.data.progress import tell
 from chainrule.data.rows import in_turn, threads
 
-_MARKS = sorted({form for word in MISSING for form in (word, word.upper(), word.capitalize(), word.title())} | {"NaN", "NaT"})
+_MARKS = sorted(
+    {form for word in MISSING for form in (word, word.upper(), word.capitalize(), word.title())} | {"NaN", "-NaN", "NaT"}
+)
 _CELLS = 2**19
 """How many cells a piece has, about: they stay in the cache from the file to their columns."""
 _BYTES = 2**22

@@ -13,7 +13,7 @@ from chainrule.data.rows import Rows, as_rows
 from chainrule.data.statistics import UnitRange
 from chainrule.descriptions import Written, described
 from chainrule.errors import DataError, OptionError, ShapeError
-from chainrule.numerals import printed
+from chainrule.numerals import numeral, printed
 
 Floats = NDArray[np.float64]
 ScalingChoice = Literal["auto", "standardise", "minmax", "none"]
@@ -145,7 +145,7 @@ class Scaling(Written):
         if factor == 1:
             return shifted
         whole = round(1 / factor)
-        by = f"/{whole}" if abs(factor) < 1 and abs(whole * factor - 1) < 1e-12 else f"·{factor:.4g}"
+        by = f"/{whole}" if 1 < whole < 1e6 and abs(whole * factor - 1) < 1e-12 else f"·{numeral(factor)}"
         return f"({shifted}){by}" if offset else f"{x}{by}"
 
     def apply(self, x: ArrayLike) -> NDArray[np.floating[Any]]:

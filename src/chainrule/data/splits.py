@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any, Protocol
 
@@ -256,7 +257,10 @@ def _as_times(times: Array) -> Array:
     if not unreadable.size:
         return numbers
     try:
-        return times.astype("datetime64[us]")
+        with warnings.catch_warnings():
+            # NumPy keeps no time zone, but goes by it: what it gives are times of UTC.
+            warnings.filterwarnings("ignore", "no explicit representation of timezones", UserWarning)
+            return times.astype("datetime64[us]")
     except ValueError as trouble:
         raise DataError(
             f"the times cannot be put in order ({trouble})",

@@ -34,13 +34,24 @@ def target_of(table: Table, name: str, task: Task | None, *, as_category: bool) 
     values = to_texts(cells) if as_category else _target_values(table, name, cells, task)
     targets = read_targets([values], task or _task_of(values))
     if targets.classes is None:
-        return targets.parts[0], Meaning(None), Column(name, "numeric")
+        return targets.parts[0], Meaning(None, notes=_perhaps_classes(name, targets.parts[0], task)), Column(name, "numeric")
     notes: tuple[str, ...] = ()
     if task is None and isinstance(values, np.ndarray) and values.dtype.kind == "i":
         count = len(targets.classes)
         words = f"the target {literal(name)} holds {count} distinct whole numbers, read as classes; {{0}} fits them"
         notes = (advice(words, ("task", "regression")),)
     return targets.parts[0], Meaning(targets.classes, notes=notes), Column(name, "category", targets.classes)
+
+
+def _perhaps_classes(name: str, numbers: Array, task: Task | None) -> tuple[str, ...]:
+    """A note on numbers with a point that are few whole ones: labels that were stored as floats, perhaps."""
+    if task is not None or not np.array_equal(numbers, np.floor(numbers)):
+        return ()
+    found = [float(value) for value in distinct(numbers[:, 0]).values]
+    if 2 * len(found) > len(numbers) or len(found) > MOST_WHOLE_CLASSES:
+        return ()
+    words = f"the target {literal(name)} holds {len(found)} distinct whole numbers with a point, which are fitted; {{0}} reads classes"
+    return (advice(words, ("task", "classification")),)
 
 
 def _target_values(table: Table, name: str, cells: Cells, task: Task | None) -> Array | Texts:
@@ -56,7 +67,8 @@ def _target_values(table: Table, name: str, cells: Cells, task: Task | None) -> 
     check_few_typos(table, name, cells, unreadable)
     if task == "regression":
         raise not_a_number(table, name, unreadable)
-    if task is None and len(present) * 2 > len(table) and are_dates(present):
+    most_differ = task is None and len(present) * 2 > len(table)
+    if most_differ and are_dates(present):
         raise DataError(
             f"the target {name!r} holds dates, such as {present[0]!r}",
             expected="numbers or classes",
@@ -64,6 +76,8 @@ def _target_values(table: Table, name: str, cells: Cells, task: Task | None) -> 
                 "write them as numbers, such as days since the first; if they are classes, {0}", ("categories", (name,))
             ),
         )
+    if most_differ and len(present) > MOST_WHOLE_CLASSES:
+        raise not_a_number(table, name, unreadable)
     return cells
 
 

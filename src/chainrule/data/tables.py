@@ -47,7 +47,7 @@ def read_csv(
     drop: Sequence[Name] = (),
     **options: Unpack[TableOptions],
 ) -> Dataset:
-    r"""A data set from a table in a text file: `read_table`, then `from_table`, whose options these are, and those of `data.Form`.
+    r"""A data set from a table in a text file or a workbook: `read_table`, then `from_table`; options of both, and of `data.Form`.
 
     For a file beyond the bounds of `read_table` write the two steps: `from_table(read_table(path, max_rows=...), target=...)`.
 
@@ -118,9 +118,9 @@ def from_table(
     Dates, numbers in another writing (5%, 1,000) and texts of which most are different are refused, unless `categories` names them.
     Notes say what was taken for categories, left out or filled, with counts.
 
-    Missing cells (empty, NA, N/A, NaN, NULL, ?) are refused by default. "drop" leaves such rows out. "mean" fills numbers with
-    the mean and categories with the most frequent value of the training part; "most_frequent" fills both with the latter. A
-    missing target is never filled.
+    Missing cells (empty, NA, N/A, NaN, NULL, ?, and errors such as #DIV/0!) are refused by default. "drop" leaves such rows out. "mean"
+    fills numbers with the mean and categories with the most frequent value of the training part; "most_frequent" fills both with the
+    latter. A missing target is never filled.
 
     `split`, `scaling` and the other options are those of `from_arrays`; GroupSplit and TimeSplit may name a column, which is
     then no feature. Raises ColumnError for a column that is not there, DataError with row and column for what cannot be used.

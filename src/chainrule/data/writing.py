@@ -12,9 +12,22 @@ from chainrule.errors import Remedy
 _DATE = re.compile(r"\d{4}-\d{1,2}(-\d{1,2}([T ]\d{1,2}:\d{2}.*)?)?|\d{1,2}[./-]\d{1,2}[./-]\d{2,4}([ T]\d{1,2}:\d{2}.*)?")
 _GROUPS = {mark: re.compile(rf"[+-]?\d{{1,3}}({re.escape(mark)}\d{{3}})+") for mark in ",.'  "}
 _DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d*([eE][+-]?\d+)?")
+# With a point: "1D2" may be the name of a room.
+_FORTRAN = re.compile(r"([+-]?(?:\d+\.\d*|\.\d+))[dD]([+-]?\d{1,3})")
 _POINTS_AND_COMMA = re.compile(r"[+-]?\d{1,3}(\.\d{3})+(,\d*)?")
 _COMMAS_AND_POINT = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d*)?")
 _AFFIXES = re.compile(r"([^\w.,+\-−]*)([+\-−]?[\d.,'  ]*\d[.,]?(?:[eE][+-]?\d+)?)(\s*[^\d\s]?.*)", re.DOTALL)
+
+
+def plain_number(text: str) -> str:
+    """A number with Fortran's exponent or a printer's minus as others write it; any other text as it is.
+
+    >>> plain_number("-0.125D+02"), plain_number("−3.5"), plain_number("1D2")
+    ('-0.125e+02', '-3.5', '1D2')
+    """
+    text = text.replace("−", "-")
+    found = _FORTRAN.fullmatch(text)
+    return f"{found[1]}e{found[2]}" if found else text
 
 
 def is_written_otherwise(texts: Sequence[str]) -> bool:

@@ -295,5 +295,4 @@ def _values(problem: LearningProblem, y: Array) -> Array:
     info = problem.dataset_info
     if info.classes is not None:
         return y[:, None].astype(np.float64) if _is_one_for_two(problem) else np.eye(len(info.classes))[y]
-    scaled = y if info.target_scaling is None else info.target_scaling.apply(y)
-    return scaled.reshape(len(y), -1).astype(np.float64)
+    return problem.targets_seen(y).reshape(len(y), -1).astype(np.float64)

@@ -223,14 +223,13 @@ def _searches(fields: Mapping[str, Any]) -> bool:
 
 
 def _weighed(train: Sample, decided: DatasetInfo) -> dict[str, Scaling]:
-    """Where it was decided to standardise, each example counts by its weight; all targets share one unit, as weights stand behind them."""
+    """Where it was decided to standardise, each example counts by its weight."""
     found: dict[str, Scaling] = {}
     if decided.scaling.usual and decided.scaling == Scaling.standardise(train.x):
         found["scaling"] = train.standardising(train.x)
     target = decided.target_scaling
     if target is not None and target.usual and target == Scaling.standardise(train.y):
-        weights = np.repeat(train.weights, train.y.shape[1]) if train.weights is not None else None
-        found["target_scaling"] = Sample(train.x, train.y, weights).standardising(train.y.reshape(-1, 1))
+        found["target_scaling"] = train.standardising(train.y)
     return found
 
 
@@ -328,23 +327,29 @@ def _none_negative(weights: Array, given: str) -> Array:
 
 def _warm(training: Training, before: Run) -> Training:
     """A training that begins with the parameters of the run before."""
+    _require_same_network(training, before, "warm_start", "set warm_start=False")
+    return training.changed(initial=before.model().values)
+
+
+def _require_same_network(training: Training, before: Run, call: str, remedy: str) -> None:
+    """Refuses to go on where not all that was learned has its place."""
     known, found = (
         {name: item.node.shape for name, item in problem.parameters.items()} for problem in (before.problem, training.problem)
     )
     if known != found:
         wrong = next(name for name in (*found, *known) if known.get(name) != found.get(name))
         raise ShapeError(
-            f"warm_start with another network: {wrong} was {known.get(wrong, 'not there')}, is {found.get(wrong, 'not there')}",
+            f"{call} with another network: {wrong} was {known.get(wrong, 'not there')}, is {found.get(wrong, 'not there')}",
             expected="the features, outputs and layers of the fit before",
-            remedy="set warm_start=False",
+            remedy=remedy,
         )
-    return training.changed(initial=before.model().values)
 
 
 def _one_more(training: Training, before: Run | None) -> Run:
     """A run of one epoch, which goes on where the run before stopped."""
     training = training.changed(epochs=1)
     if before is not None:
+        _require_same_network(training, before, "partial_fit", "begin with a new estimator, or call fit")
         training = training.changed(seed=before.settings.seed + before.settings.replicas)
     trainer = training.trainer() if before is None else taught(training.trainer(), before.trainer)
     try:
@@ -429,7 +434,7 @@ class Classifier(ClassifierMixin, Estimator):
         unknown = [] if self._has_several else np.setdiff1d(y, self.classes_)
         if len(unknown):
             raise DataError(
-                f"the label {unknown[0]!r} is none of the classes",
+                f"the label {shown(unknown[0])} is none of the classes",
                 expected=f"one of {self.classes_.tolist()}",
                 remedy="name all classes at the first call: partial_fit(X, y, classes=...)",
             )
@@ -492,7 +497,10 @@ class Classifier(ClassifierMixin, Estimator):
                 "probabilities of a network without them", expected="softmax, sigmoid or a cross-entropy", remedy="use predict"
             )
         found = class_probabilities(outputs, how).mean(axis=0)
-        return np.ones_like(found[:, :1]) if len(self.classes_) == 1 and not self._has_several else found
+        if self._has_several:
+            return found
+        # Sigmoids that stand side by side need not be shares of a whole.
+        return np.ones_like(found[:, :1]) if len(self.classes_) == 1 else found / found.sum(axis=1, keepdims=True)
 
     def predict_log_proba(self, X: Any) -> Array:
         """The logarithms of predict_proba."""
@@ -526,11 +534,10 @@ class Regressor(RegressorMixin, Estimator):
     def _fitted(self, X: Any, y: Any, sample_weight: Any, before: Run | None, *, one_epoch: bool) -> Regressor:
         reset = before is None or not one_epoch
         x, y = _validated(self, X, numbers_of(y), reset=reset, y_numeric=True)
-        self._is_column = y.ndim == 1
         with in_our_words():
             numbers: Array = y.reshape(len(y), -1).astype(x.dtype)
-        self.n_outputs_ = numbers.shape[1]
-        self._train(Sample(x, numbers, self._weights(sample_weight, x)), self.n_outputs_, before, one_epoch=one_epoch)
+        self._train(Sample(x, numbers, self._weights(sample_weight, x)), numbers.shape[1], before, one_epoch=one_epoch)
+        self._is_column, self.n_outputs_ = y.ndim == 1, numbers.shape[1]
         return self
 
     def predict(self, X: Any, return_std: bool = False) -> Array | tuple[Array, Array]:

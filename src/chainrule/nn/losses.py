@@ -244,7 +244,8 @@ def _logits(
 class BinaryCrossEntropy(Addable):
     """−[y·log p + (1 − y)·log(1 − p)] summed over outputs, p the sigmoid output; or, `from_logits`, σ(z) of a linear output z.
 
-    Computed from z either way, so that no probability is rounded to 0 or 1; ∂/∂z = σ(z) − y, see `ops.sigmoid_cross_entropy`.
+    Computed from z either way, so that no probability is rounded to 0 or 1; ∂/∂z = σ(z) − y, see `ops.sigmoid_cross_entropy`. Where
+    targets are numbers from 0 to 1 and no classes, predictions are σ(z) either way.
     """
 
     from_logits: bool = False
@@ -274,7 +275,8 @@ class Poisson(Addable):
     """Half the deviance of counts y from a Poisson distribution with the mean a: Σ_j [y_j·log(y_j/a_j) − (y_j − a_j)].
 
     a is the network's output, which is never negative: that of `exp`, the usual one, or of softplus; or, `from_log`, exp(z) of a linear
-    output z. Of exp(z) it is computed from z, and ∂/∂z = exp(z) − y, see `ops.poisson_loss`. It is 0 where a = y.
+    output z; predictions are exp(z) then, too. Of exp(z) it is computed from z, and ∂/∂z = exp(z) − y, see `ops.poisson_loss`. It is 0
+    where a = y.
     Source: P. McCullagh, J. A. Nelder, Generalized Linear Models (1989), section 2.3.
 
     >>> Poisson(from_log=True).formula
@@ -388,6 +390,11 @@ class Weighted(Addable):
                 expected="a loss of values or labels, which has no weights or errors of its own",
                 remedy="write Weighted(SquaredError()); penalties stand beside it: Weighted(SquaredError()) + L2(1e-4)",
             )
+
+    @property
+    def domain(self) -> tuple[float, float] | None:
+        """From where to where the numbers before the weight may lie."""
+        return getattr(self.loss, "domain", None)
 
     @property
     def name(self) -> str:

@@ -95,10 +95,19 @@ def sweep(
         )
     # Loaded and built once, as far as that is the same for all.
     _ = base.settings if tried & {"network", "data", "loss"} else base.problem
+    formulas: set[str] = set()
     for _, setting in settings:
-        usual = usual_score(base.changed(**setting).problem)  # what does not fit is found before anything is trained
+        problem = base.changed(**setting).problem  # what does not fit is found before anything is trained
+        usual = usual_score(problem)
         if score not in {None, "loss", usual}:
             raise OptionError(f"score={score!r}", expected=f"{usual} or loss", remedy="leave score out")
+        formulas.add(problem.formula)
+        if score == "loss" != usual and len(formulas) > 1:
+            raise OptionError(
+                f"a comparison by the loss of settings with several: {'; '.join(sorted(formulas))}",
+                expected="one loss, in one unit",
+                remedy=f"leave score out: they are compared by {usual}",
+            )
     with _meeting_place(folder, needed=executor is not None or bool(chosen.rungs)) as where:
         place = None if where is None else named(where, "folder")
         if place:

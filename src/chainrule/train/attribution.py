@@ -133,7 +133,7 @@ def attribution(
         )
     start = _baseline(model, baseline)
     seen = info.scaling.apply(np.stack([start, np.asarray(x, dtype=np.float64)]))
-    contrast = _Contrast(model, _chosen(model, of, instead_of))
+    contrast = _Contrast(model, _chosen(model, of, instead_of), x)
     (ends, slopes), offset = contrast(seen), _offset(model, of, instead_of)
     values, points = integrated(contrast, seen[0], seen[1], tolerance)
     names = _output_names(model)
@@ -191,20 +191,24 @@ def integrated(slope: Callable[[Array], tuple[Array, Array]], start: Array, stop
 
 
 class _Contrast:
-    """A weighted sum of the outputs before squashing, and its derivative, for inputs as the network sees them."""
+    """A weighted sum of the outputs before squashing, and its derivative, for inputs as the network sees them.
 
-    def __init__(self, model: Model, weights: Array) -> None:
+    Which steps of the example, as the data hold it, are padding is known: they stay that all along the way.
+    """
+
+    def __init__(self, model: Model, weights: Array, example: Array) -> None:
         problem = model.problem
         shape = problem.dataset_info.input_shape
-        x = input_node("seen", (ROWS, *shape), "float64")
-        built = build_network(problem.network, shape, dtype="float64", x=x)
+        x, data = (input_node(name, (ROWS, *shape), "float64") for name in ("seen", "x"))
+        built = build_network(problem.network, shape, dtype="float64", x=x, data=data)
         z = _before(built.output)
         total = (z * constant(np.repeat(weights, ROWS, axis=0))).sum(axis=1)
         (slope,) = grad(total.sum(), [x])
         graph = Graph({"value": total, "slope": x * 0.0 if slope is None else slope})
         large = sum(node.type.size for node in graph.nodes) > COMPILED
         self._program = engine_named("native" if large else "reference").compile(graph)
-        self._known = {name: value for name, value in model.values.items() if name in graph.leaves}
+        known = {**model.values, "x": np.broadcast_to(np.float64(example), data.shape)}
+        self._known = {name: value for name, value in known.items() if name in graph.leaves}
 
     def __call__(self, seen: Array) -> tuple[Array, Array]:
         """(n,) and (n, ...) for inputs (n, ...)."""
@@ -252,6 +256,8 @@ def _offset(model: Model, of: int, instead_of: int | None) -> float:
 
 def _words(model: Model, of: int, instead_of: int | None) -> str:
     names = _output_names(model)
+    if _is_one_for_two(model) and model.problem.probabilities == "none":
+        return f"{'−' * (of == 0)}output ({names[1]} above {numeral(model.problem.threshold)})"
     if _is_one_for_two(model):
         return f"log p({names[of]})/p({names[1 - of]})"
     words = [f"z({name})" if model.problem.classes is not None else name for name in names]
@@ -260,7 +266,8 @@ def _words(model: Model, of: int, instead_of: int | None) -> str:
 
 def _output_names(model: Model) -> tuple[str, ...]:
     classes, count = model.problem.classes, model.problem.output.shape[-1]
-    return classes if classes is not None else tuple(f"output {place}" for place in range(count))
+    kind = {"exp": "logarithm of output", "sigmoid": "logit of output"}.get(model.problem.link, "output")
+    return classes if classes is not None else tuple(f"{kind} {place}" for place in range(count))
 
 
 def output_number(model: Model, given: int | str, what: str) -> int:

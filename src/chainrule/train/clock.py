@@ -12,6 +12,10 @@ SCALARS = ("step", "learning_rate", "batch")
 """The numbers that each training step is given; "batch" only where a layer asks whether an epoch begins."""
 
 
+CLOCK = "random"
+"""The scope of what the clock itself computes."""
+
+
 @immutable
 class Clock:
     """The run's key "seed", the step's number "step", and "batch", its number within its epoch, both counted from 0."""
@@ -23,11 +27,11 @@ class Clock:
     @property
     def key(self) -> Node:
         """The key of the step's random numbers."""
-        with scope("random"):
+        with scope(CLOCK):
             return ops.random_fold(ops.random_fold(self.seed, ops.stream("step")), ops.cast(self.step, dtype="uint32"))
 
     @property
     def fresh(self) -> Node:
         """Whether the step is the first of its epoch; a bool."""
-        with scope("random"):
+        with scope(CLOCK):
             return ops.equal(self.batch, 0.0)

@@ -66,6 +66,7 @@ class Compared(Shown):
     layers: of each place, what stands there in the one and the other, "" where there is nothing. alignments: of the hidden layers.
     here, there: the answers (n, k), probabilities of classifiers, else numbers in the units of the data. apart: (n,), how far those
     of an example are from each other: half the sum of the differences of probabilities, else the length of the difference. y: targets.
+    likely: whether the answers are probabilities.
     """
 
     part: str
@@ -78,6 +79,7 @@ class Compared(Shown):
     decisions: Array | None
     y: Array
     classes: tuple[str, ...] | None
+    likely: bool
 
     @property
     def agreement(self) -> Accuracy | None:
@@ -130,7 +132,7 @@ class Compared(Shown):
         lines += [str(alignment) for alignment in self.alignments]
         if self.agreement is not None:
             lines.append(f"same class: {self.agreement}")
-        kind = "half the sum of the differences of probabilities" if self.agreement is not None else "length of the difference"
+        kind = "half the sum of the differences of probabilities" if self.likely else "length of the difference"
         lines.append(f"answers apart by {self.distance} on average ({kind})")
         lines.append("furthest apart:")
         lines += [f"  {self.told(place)}" for place in self.furthest[:_SHOWN]]
@@ -160,14 +162,25 @@ def compared(first: Model, second: Model, examples: Examples, part: str) -> Comp
     if problem.classifies:
         decisions = np.stack([model.decide(examples.x) for model in (first, second)])
     gaps = np.abs(here - there).reshape(len(here), -1)
-    apart = gaps.sum(axis=1) / 2 if classes is not None and problem.probabilities != "none" else np.sqrt((gaps**2).sum(axis=1))
+    likely = classes is not None and problem.probabilities != "none"
+    apart = gaps.sum(axis=1) / 2 if likely else np.sqrt((gaps**2).sum(axis=1))
     rows = [summary(model.problem.network, info.input_shape) for model, info in zip((first, second), infos, strict=True)]
     layers = tuple(
         _beside(*([f"{row.description} → {'×'.join(map(str, row.output))}" for row in found.rows] for found in rows))
     )
     alignments = tuple(_alignments(_hidden(first, examples.x), _hidden(second, examples.x)))
     return Compared(
-        part, layers, (rows[0].total, rows[1].total), alignments, here, there, apart, decisions, np.asarray(examples.y), classes
+        part,
+        layers,
+        (rows[0].total, rows[1].total),
+        alignments,
+        here,
+        there,
+        apart,
+        decisions,
+        np.asarray(examples.y),
+        classes,
+        likely,
     )
 
 
@@ -187,9 +200,7 @@ def _answers(model: Model, x: Array) -> Array:
     output = model.quantities(x, {"output"})["output"]
     if problem.classes is not None and problem.probabilities != "none":
         return class_probabilities(output, problem.probabilities)
-    scaling = problem.dataset_info.target_scaling
-    found = output if scaling is None else scaling.undo(output)
-    return found.reshape(len(found), -1)
+    return problem.in_target_units(output).reshape(len(output), -1)
 
 
 def _hidden(model: Model, x: Array) -> dict[str, Array]:

@@ -32,7 +32,8 @@ class LBFGS(FullBatch):
 
     `memory`: the pairs of steps and gradient changes remembered; `iterations`: the most it takes. It is done where no gradient entry, in
     units of its variable, is larger than `tolerance` times the cost, or than `gradient_tolerance`. It is also done where the cost no longer
-    falls, or is 0 beside what it was at first. A run that is gone on with starts from its last point with an empty memory.
+    falls, or is 0 beside what it was at first. A run that is gone on with starts from its last point with an empty memory. Layers that draw
+    by chance or keep running statistics are refused: the cost has to be a function of the weights alone.
     """
 
     memory: Count = 20

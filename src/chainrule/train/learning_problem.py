@@ -8,6 +8,8 @@ from functools import cached_property, reduce
 from operator import add
 from typing import Any, Literal, cast
 
+import numpy as np
+
 from chainrule import ops
 from chainrule.checks import checked
 from chainrule.data import DatasetInfo
@@ -18,16 +20,19 @@ from chainrule.descriptions.pickles import require_picklable
 from chainrule.display import Shown
 from chainrule.engines import Loop, Program
 from chainrule.errors import DataError, LossError, OptionError, ShapeError
-from chainrule.graph import Array, Graph, Node, constant, input_node, scope, scope_root
+from chainrule.graph import Array, Graph, Node, compute, constant, input_node, scope, scope_root
 from chainrule.graph.arraylike import Unchanging
 from chainrule.immutable import immutable
 from chainrule.nn import (
+    ACTIVATIONS,
+    Activation,
     Built,
     Export,
     Layer,
     Objective,
     Parameter,
     Scale,
+    Sequential,
     State,
     Weighted,
     build_network,
@@ -38,7 +43,7 @@ from chainrule.nn import (
 from chainrule.train.batches import batch_sizes
 from chainrule.train.clock import SCALARS, Clock
 from chainrule.train.contracts import require_gradients as require_clipped
-from chainrule.train.loss_targets import require_fitting, scaled, step_input, target_forms, usual_loss
+from chainrule.train.loss_targets import require_fitting, scaled, seen, step_input, target_forms, usual_loss
 from chainrule.train.optimizer import Optimizer
 from chainrule.train.optimizers import ClipNorm, ClipValue
 from chainrule.train.saved_network import pickled_network
@@ -244,7 +249,8 @@ class LearningProblem(Unchanging, Shown):
     @property
     def export(self) -> Export:
         """The network as other libraries are to have it: with what is done to inputs before it and to outputs behind it."""
-        return exported(self.network, self.dataset_info)
+        network = Sequential(self.network, Activation(self.link)) if self.link else self.network
+        return exported(network, self.dataset_info)
 
     @property
     def compares(self) -> bool:
@@ -261,21 +267,46 @@ class LearningProblem(Unchanging, Shown):
         """Whether it can be counted how many outputs are right."""
         return self.classes is not None
 
+    @cached_property
+    def _losses(self) -> set[str]:
+        """The names of the losses, those of weighted ones without their weights."""
+        return {(loss.loss if isinstance(loss, Weighted) else loss).name for loss in self.objective.losses}
+
+    @property
+    def link(self) -> str:
+        """The function that makes numbers to fit of the outputs, where the loss takes these for logarithms or logits; else ""."""
+        return next((LINKS[name] for name in self._losses & LINKS.keys()), "") if self.dataset_info.classes is None else ""
+
     @property
     def probabilities(self) -> str:
-        """How outputs become probabilities: "as they are" after softmax or sigmoid, by "softmax" or "sigmoid" of logits, or "none"."""
-        names = {(loss.loss if isinstance(loss, Weighted) else loss).name for loss in self.objective.losses}
-        if softmax_input(self.output) is not None or sigmoid_input(self.output) is not None:
+        """How predictions become probabilities: "as they are" after softmax or sigmoid, by "softmax" or "sigmoid" of logits, or "none"."""
+        names = self._losses
+        if softmax_input(self.output) is not None or sigmoid_input(self.output) is not None or self.link == "sigmoid":
             return "as they are"
         if "cross_entropy_from_logits" in names:
             return "softmax"
         return "sigmoid" if "binary_cross_entropy_from_logits" in names else "none"
 
-    @property
+    @cached_property
     def threshold(self) -> float:
-        """Above which a single output means class 1: ½ for outputs between 0 and 1, else 0."""
-        bounded = sigmoid_input(self.output) is not None or step_input(self.output) is not None
-        return 0.5 if bounded else 0.0
+        """Above which a single prediction means class 1: ½ where it lies between 0 and 1 or is compared with these, else 0."""
+        bounded = sigmoid_input(self.output) is not None or step_input(self.output) is not None or self.link == "sigmoid"
+        return 0.5 if bounded or self._is_undecided(0.5) else 0.0
+
+    def _is_undecided(self, answer: float) -> bool:
+        """Whether a single output of this value costs as much for one of two classes as for the other: tried, whatever the loss is."""
+        weighted = any(loss.target == "weighted" for loss in self.objective.losses)
+        if self.output.shape[1:] != (1,) or not (self.classifies or weighted):
+            return False
+        has_labels = self.dataset_info.classes is not None
+        with scope_root(""):
+            output = constant(np.full((2, 1), answer), self.dtype)
+            y = constant(np.array([0, 1], np.int64) if has_labels else np.array([[0.0, 1.0], [1.0, 1.0]], self.dtype))
+            try:
+                rows = self.objective.per_example(output, self._targets(output, y))
+            except Exception:  # it goes by what squashed the output, which was found before, or is code of a user's own
+                return False
+        return all(bool(np.ptp(costs) <= 1e-6 * np.abs(costs).max()) for costs in compute(rows.values(), {}))
 
     def training_loop(self, optimizer: Optimizer, sizes: set[int], clip: ClipNorm | ClipValue | None = None) -> Loop:
         """The loop whose step is one graph: batch, parameters and slots in; loss, new parameters and new slots out."""
@@ -399,15 +430,27 @@ class LearningProblem(Unchanging, Shown):
             return inputs if inputs.is_leaf else inputs.named("input.a")
 
     def _unscaled(self, output: Node) -> Node:
+        """The outputs in the units of the targets."""
         scaling = self.dataset_info.target_scaling
-        if scaling is None or scaling.is_none:
-            return output
         with scope("output"):
+            output = ACTIVATIONS[self.link](output) if self.link else output
+            if scaling is None or scaling.is_none:
+                return output
             # The offset may be so large that float32 would lose what is added to it.
             return ops.cast(output, dtype="float64") * constant(1.0 / scaling.factor) + constant(scaling.offset)
 
+    def in_target_units(self, outputs: Array) -> Array:
+        """Outputs (n, ...) as the network has them, in the units of the targets: what `Run.predict` gives."""
+        found = input_node("outputs", outputs.shape, outputs.dtype.name)
+        return compute([self._unscaled(found)], {found: outputs})[0]
+
     def _targets(self, output: Node, y: Node) -> dict[str, Node]:
         return target_forms(output, y, self.dataset_info, self.dtype)
+
+    def targets_seen(self, y: Array) -> Array:
+        """Targets (n, ...) as the cost sees them, labels as they are: numbers scaled, and the errors behind them in the same unit."""
+        measured = any(loss.target == "measured" for loss in self.objective.losses)
+        return seen(y, self.dataset_info.target_scaling, self.output.shape[-1], measured=measured)
 
     def _objective_terms(self, built: Built, y: Node) -> tuple[dict[str, Node], dict[str, Node]]:
         """The terms of the objective by name, and, for its losses, the numbers of each example."""
@@ -460,6 +503,10 @@ class LearningProblem(Unchanging, Shown):
     def _made_initial_state(self, slots: tuple[str, ...], given: Mapping[str, Array] | None = None) -> Mapping[str, Node]:
         states = self.states if self.batch_size is None else self.carried(self.batch_size)
         return first_values(self.parameters, states, slots, self.dtype, given)
+
+
+LINKS = {"poisson_from_log": "exp", "binary_cross_entropy_from_logits": "sigmoid"}
+"""Losses of numbers that squash outputs themselves, each with the activation that does it."""
 
 
 def _at_any_rate(optimizer: Optimizer) -> Optimizer:

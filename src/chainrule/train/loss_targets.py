@@ -9,7 +9,7 @@ import numpy as np
 from chainrule import ops
 from chainrule.data import DatasetInfo, Scaling
 from chainrule.errors import LossError, ShapeError
-from chainrule.graph import Node, constant, scope
+from chainrule.graph import Array, Node, constant, scope
 from chainrule.nn import sigmoid_input, softmax_input
 
 
@@ -31,32 +31,36 @@ def target_forms(output: Node, y: Node, data: DatasetInfo, dtype: str) -> dict[s
     """The target in each form that a loss may want, by `Loss.target`."""
     with scope("target"):
         if data.classes is None:
-            scaling = data.target_scaling or Scaling.none()
-            values = scaled(scaling, y, dtype)
-            forms = {"measured": _measured(y, values, scaling), "weighted": _weighted(y, values, scaling)}
-            return {"values": values, "labels": values, "margin": values, **forms}
+            values, measured, weighted = _numbers(y, output.shape[-1], data.target_scaling or Scaling.none(), dtype)
+            return {"values": values, "labels": values, "margin": values, "measured": measured, "weighted": weighted}
         if output.shape[1] == 1:
             column = ops.reshape(ops.cast(y, dtype=dtype), shape=output.shape)
             return {"values": column, "labels": y, "margin": column}
         return {"values": ops.one_hot(y, classes=output.shape[1], dtype=dtype), "labels": y, "margin": y}
 
 
-def _measured(y: Node, values: Node, scaling: Scaling) -> Node:
-    """Scaled numbers, and behind them their errors: of these, too, the unit changes, while they have no offset."""
-    count = y.shape[1] // 2
-    if count == 0 or scaling.is_none:
-        return values
-    errors = ops.slice_axis(scaled(Scaling(0.0, scaling.factor), y, values.dtype), 1, count, 2 * count)
-    return ops.concatenate(ops.slice_axis(values, 1, 0, count), errors, axis=1)
+def _numbers(y: Node, count: int, scaling: Scaling, dtype: str) -> tuple[Node, Node, Node]:
+    """Numbers to fit, scaled; and with what stands behind them: their errors, which have their unit and no offset, or a weight."""
+    width = y.shape[1]
+    if width == count or scaling.is_none:
+        values = scaled(scaling, y, dtype)
+        return values, values, values
+    values = scaled(scaling, ops.slice_axis(y, 1, 0, count), dtype)
+    beside = ops.slice_axis(y, 1, count, width)
+    weighted = ops.concatenate(values, ops.cast(beside, dtype=dtype), axis=1)
+    if width != 2 * count:
+        return values, weighted, weighted
+    errors = scaled(Scaling(0.0, scaling.factor), beside, dtype)
+    return values, ops.concatenate(values, errors, axis=1), weighted
 
 
-def _weighted(y: Node, values: Node, scaling: Scaling) -> Node:
-    """Scaled numbers, and behind them the weight, which has no unit that a scaling could change."""
-    count = y.shape[1] - 1
-    if count == 0 or scaling.is_none:
-        return values
-    weight = ops.cast(ops.slice_axis(y, 1, count, count + 1), dtype=values.dtype)
-    return ops.concatenate(ops.slice_axis(values, 1, 0, count), weight, axis=1)
+def seen(y: Array, scaling: Scaling | None, count: int, *, measured: bool) -> Array:
+    """Targets (n, ...) as the cost sees them: `count` numbers scaled, and errors behind them in the same unit, or a weight as it is."""
+    if scaling is None or scaling.is_none:
+        return y
+    wide = np.asarray(y, np.float64)
+    beside = wide[:, count:] * (scaling.factor if measured else 1.0)
+    return np.concatenate([scaling.apply(wide[:, :count]), beside], axis=1)
 
 
 def require_fitting(output: Node, data: DatasetInfo, kinds: Collection[str]) -> None:
@@ -82,7 +86,7 @@ def require_fitting(output: Node, data: DatasetInfo, kinds: Collection[str]) -> 
     found = output.shape[1:]
     one_for_two = data.classes is not None and wanted == 2
     if found != (wanted,) and not (one_for_two and found == (1,)):
-        what = f"{wanted} classes" if data.classes is not None else f"targets of {_numbers(wanted)}"
+        what = f"{wanted} classes" if data.classes is not None else f"targets of {_counted(wanted)}"
         what += ", each with its error behind them" * measured + " and a weight" * weighted
         raise ShapeError(
             f"the network ends with outputs of shape {found}, the data {data.name!r} has {what}\n"
@@ -93,18 +97,18 @@ def require_fitting(output: Node, data: DatasetInfo, kinds: Collection[str]) -> 
     scaling = data.target_scaling
     if scaling is not None and data.classes is None and not scaling.fits(found):
         raise ShapeError(
-            f"target_scaling is made for shape {scaling.shape}, and behind the {wanted} that the network puts out "
-            f"stand{'s a weight' if weighted else ' errors'}",
+            f"target_scaling is made for shape {scaling.shape}, and the network puts out {wanted}"
+            + (f", behind which stand{'s a weight' if weighted else ' errors'}" if wanted < size else ""),
             expected=f"a scaling that broadcasts to {found}, the same for all of them",
             remedy="leave target_scaling out, or learn it from the targets alone: Scaling.standardise(y[:, :1])",
         )
 
 
 def _held(data: DatasetInfo, size: int) -> str:
-    return "classes" if data.classes is not None else _numbers(size)
+    return "classes" if data.classes is not None else _counted(size)
 
 
-def _numbers(count: int) -> str:
+def _counted(count: int) -> str:
     return f"{count} number{'s' * (count > 1)}"
 
 

@@ -332,10 +332,9 @@ class Model(Shown):
 
     def _seen(self, graph: Graph, values: Arrays) -> Arrays:
         """What the network makes of the examples before it computes: scaled inputs, scaled targets, the masks of dropouts."""
-        scaling = self.problem.dataset_info.target_scaling
-        found = {"input.a": values["x"], "target": values["y"]} if {"x", "y"} <= set(values) else {}
-        if scaling is not None and "y" in values:
-            found["target"] = scaling.apply(values["y"])
+        found = {"input.a": values["x"]} if {"x", "y"} <= set(values) else {}
+        if "y" in values:
+            found["target"] = self.problem.targets_seen(values["y"])
         named = {node.name: node for node in graph.nodes if node.name == "input.a" or node.name.endswith(".kept")}
         if named:
             leaves = {node: np.asarray(values[name]) for name, node in graph.leaves.items()}

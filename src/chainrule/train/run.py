@@ -383,7 +383,10 @@ class Run(Shown):
 
     @checked
     def predict(self, x: Regular, replica: int | None = 0) -> Array:
-        """The outputs for inputs x (n, ...) in the data's units: (n, k); with replica=None those of all, (replicas, n, k)."""
+        """The outputs for inputs x (n, ...) in the data's units: (n, k); with replica=None those of all, (replicas, n, k).
+
+        Numbers to fit are in the units of the targets, also where the loss takes outputs for their logarithms or logits.
+        """
         if replica is not None:
             self._require_replica(replica)
         outputs = self._programs.predict(as_inputs(self.dataset_info, x), self.trainer.state)

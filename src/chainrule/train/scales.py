@@ -141,16 +141,8 @@ def target_scaling(problem: LearningProblem, data: Dataset) -> Scaling | None:
         return Scaling.none().described(f"as they are: {bound_to_units[0].name} compares them in their own units", usual=True)
     reach = output_range(problem.output)
     if reach.is_unbounded:
-        return _standard(problem, data.train.y).described("standardised", usual=True)
+        return Scaling.standardise(data.train.y[:, : problem.output.shape[-1]]).described("standardised", usual=True)
     return _within(reach, problem, data)
-
-
-def _standard(problem: LearningProblem, y: Array) -> Scaling:
-    """Targets standardised one by one; where their errors stand beside them, all alike."""
-    count = problem.output.shape[-1]
-    if count in (1, y.shape[1]):
-        return Scaling.standardise(y[:, :count])
-    return Scaling(float(y[:, :count].mean()), float(1 / y[:, :count].std()))
 
 
 def goes_by_differences(loss: Loss, problem: LearningProblem) -> bool:
@@ -187,19 +179,14 @@ def _within(reach: OutputRange, problem: LearningProblem, data: Dataset) -> Scal
     count = problem.output.shape[-1]
     low, high = (_by_column(bound, problem.output.shape, worst) for bound, worst in ((reach.low, np.max), (reach.high, np.min)))
     y = np.asarray(data.train.y[:, :count], dtype=np.float64)
-    if data.train.y.shape[1] != count:
-        # Targets with their errors beside them are all scaled alike.
-        low, high, y = low.max(keepdims=True), high.min(keepdims=True), y.reshape(-1, 1)
     if softmax_input(problem.output) is not None:
-        _require_within(
-            data.scaled_by(data.scaling, None), 0.0, 1.0, "a softmax gives shares of a whole", "make the last layer linear"
-        )
+        whole = data.scaled_by(data.scaling, None)
+        _require_within(whole, count, 0.0, 1.0, "a softmax gives shares of a whole", "make the last layer linear")
     maps = [_one_map(float(a), float(b), column) for a, b, column in zip(low, high, y.T, strict=True)]
     offset, factor, words = (np.array([one[part] for one in maps], dtype=object) for part in (0, 1, 2))
     offset, factor = offset.astype(np.float64), factor.astype(np.float64)
     reason = words[0] if len(set(words)) == 1 else "; ".join(f"y{place + 1} {word}" for place, word in enumerate(words))
-    single = data.train.y.shape[1] != count
-    return Scaling(offset[0] if single else offset, factor[0] if single else factor, usual=True, reason=reason)
+    return Scaling(offset, factor, usual=True, reason=reason)
 
 
 def _by_column(bound: Array, shape: Sequence[int], worst: Any) -> Floats:
@@ -256,7 +243,14 @@ def require_domain(loss: Loss, data: Dataset) -> None:
     _require_beside(loss, data)
     domain: tuple[float, float] | None = getattr(loss, "domain", None)
     if domain is not None:
-        _require_within(data, *domain, loss.name, "scale them into it, or choose another loss, such as mean_squared_error")
+        remedy = "scale them into it, or choose another loss, such as mean_squared_error"
+        _require_within(data, _compared(loss, data), *domain, loss.name, remedy)
+
+
+def _compared(loss: Loss, data: Dataset) -> int:
+    """How many of a target's numbers are compared with outputs; behind them stand standard errors, or a weight."""
+    width = data.train.y.shape[1]
+    return width // 2 if loss.target == "measured" else width - (loss.target == "weighted")
 
 
 def _require_beside(loss: Loss, data: Dataset) -> None:
@@ -265,7 +259,7 @@ def _require_beside(loss: Loss, data: Dataset) -> None:
     if kind not in {"measured", "weighted"}:
         return
     for part, examples in data.parts():
-        y = examples.y[:, examples.y.shape[1] // 2 :] if kind == "measured" else examples.y[:, -1:]
+        y = examples.y[:, _compared(loss, data) :]
         wrong = np.argwhere(y <= 0 if kind == "measured" else y < 0)
         if len(wrong):
             what, bound = ("error", "above 0") if kind == "measured" else ("weight", "of 0 or more")
@@ -276,10 +270,11 @@ def _require_beside(loss: Loss, data: Dataset) -> None:
             )
 
 
-def _require_within(data: Dataset, low: float, high: float, why: str, remedy: str) -> None:
+def _require_within(data: Dataset, count: int, low: float, high: float, why: str, remedy: str) -> None:
+    """DataError for the first `count` numbers of a target, as the network sees them, of which one lies outside."""
     scaling = data.target_scaling or Scaling.none()
     for part, examples in data.parts():
-        seen = scaling.apply(examples.y)
+        seen = scaling.apply(examples.y[:, :count])
         outside = ~((seen >= low) & (seen <= high))
         if outside.any():
             place = tuple(int(number) for number in np.argwhere(outside)[0])

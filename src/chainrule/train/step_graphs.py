@@ -216,7 +216,7 @@ class StepGraphs:
         changed = dict(values)
         for name in graph.leaves.keys() & self.fields.keys():
             changed[name] = values[name].copy()
-            changed[name][-1] += 1
+            changed[name][-1] = values[name][-1] == 0  # a truth value, too, becomes another one
         before, after = (
             [np.asarray(found)[:-1] for found in compute(graph.outputs.values(), graph.bind(each))]
             for each in (values, changed)

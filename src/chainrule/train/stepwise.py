@@ -240,14 +240,16 @@ class StepTrainer(Shown):
             raise ShapeError(
                 f"{name} with rows of shape {array.shape[1:]}", expected=f"rows of shape {shape}", remedy="reshape it"
             )
-        if array.dtype.kind == "f" and (not dtype.startswith("float") or not is_finite(array)):
-            wrong = array[~np.isfinite(array)]
+        with np.errstate(over="ignore"):
+            found = array.astype(dtype, copy=False)
+        if array.dtype.kind == "f" and (not dtype.startswith("float") or not is_finite(found)):
+            wrong = array[~np.isfinite(found)]
             raise DataError(
                 f"{name} holds {wrong[0] if wrong.size else array.dtype.name}",
                 expected=f"finite {dtype}",
                 remedy="leave such rows out, or convert it",
             )
-        return array.astype(dtype, copy=False)
+        return found
 
     def _require_labels(self, y: Array) -> None:
         output = self._graphs.single.output.shape
@@ -255,7 +257,9 @@ class StepTrainer(Shown):
         wrong = y[(y < 0) | (y >= most)]
         if wrong.size:
             raise DataError(
-                f"the label {wrong[0]}", expected=f"0 ... {most - 1}, as the network has outputs", remedy="correct it"
+                f"the label {wrong[0]}",
+                expected=f"0 ... {most - 1}, as the network has outputs",
+                remedy="correct it; numbers to fit are floats: y.astype(float)",
             )
 
     # ---- programs

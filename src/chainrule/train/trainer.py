@@ -41,7 +41,7 @@ from chainrule.train.settings import Settings
 from chainrule.train.state_nodes import require_room, require_trained
 from chainrule.train.stopping import EarlyStoppingState, require_validation
 from chainrule.train.supply import Supply
-from chainrule.train.training_cost import Searching, TrainingCost
+from chainrule.train.training_cost import Searching, TrainingCost, require_searchable
 
 BEST = "best/"
 """What the names of the best weights begin with in a snapshot of a run with early stopping."""
@@ -196,7 +196,9 @@ class Trainer(InPieces):
 
         Raises: what does not fit of optimizer, clipping and batches.
         """
-        return self.problem.training_loop(self.settings.optimizer, set(self.sizes.tolist()), self.settings.clip)
+        loop = self.problem.training_loop(self.settings.optimizer, set(self.sizes.tolist()), self.settings.clip)
+        require_searchable(self.problem, self.settings, loop)
+        return loop
 
     @cached_property
     def program(self) -> LoopProgram:

@@ -8,12 +8,13 @@ from functools import cached_property
 import numpy as np
 
 from chainrule.derivatives import jvp
-from chainrule.engines import Engine, LoopProgram
+from chainrule.engines import Engine, Loop, LoopProgram
 from chainrule.errors import OptionError
-from chainrule.graph import Array, Graph, input_node
-from chainrule.train.clock import SCALARS, Clock
+from chainrule.graph import Array, Graph, input_node, topological_order
+from chainrule.train.clock import CLOCK, SCALARS, Clock
 from chainrule.train.learning_problem import LearningProblem
 from chainrule.train.optimizer import Search
+from chainrule.train.settings import Settings
 from chainrule.train.squares import residuals_of
 
 LARGEST_JACOBIAN = 10**8
@@ -126,6 +127,37 @@ class TrainingCost:
         shapes = [node.shape for node in self._graphs[0].outputs.values()]
         parts = [found.get(f"{letter}{place}", np.zeros(shape)).ravel() for place, shape in enumerate(shapes)]
         return np.concatenate(parts).astype(np.float64)
+
+
+def require_searchable(problem: LearningProblem, settings: Settings, loop: Loop) -> None:
+    """Refuses a cost that is another one at each step: a search compares its values and derivatives at several points.
+
+    Such is the cost of layers that draw by chance; and running statistics follow the steps of a training, of which a search has none.
+    Raises: OptionError.
+    """
+    search, clip = settings.optimizer.search, settings.clip
+    if search is None:
+        return
+    if clip is not None:
+        raise OptionError(
+            f"clip={clip!r} with {search.title}",
+            expected=f"the gradient as it is: {search.title} searches for the size of each step",
+            remedy="leave clip out",
+        )
+    nodes = topological_order([graph.outputs["loss"] for graph in loop.graphs.values()])
+    draws = [node.scope.replace("/", ".") for node in nodes if node.op.kind == "random" and node.scope != CLOCK]
+    moves = [
+        name.rpartition(".")[0]
+        for name, state in problem.carried(settings.batch_size).items()
+        if state.next is not None and not state.by_row
+    ]
+    for layers, what in ((draws, "draws anew at each step"), (moves, "has a state that follows the steps of a training")):
+        if layers:
+            raise OptionError(
+                f"{search.title} with {layers[0]}, which {what}",
+                expected="a cost that is a function of the weights alone, as its search compares points",
+                remedy="train with optimizer=Adam(), or leave the layer out; LayerNorm() does without running statistics",
+            )
 
 
 class Searching:

@@ -13,7 +13,7 @@ from rich.text import Text
 from chainrule.immutable import immutable
 from chainrule.nn import ConfusionMatrix
 from chainrule.views.confused import LEGEND, MOST_CLASSES, frequent_confusions
-from chainrule.views.plain import printable, spaced
+from chainrule.views.plain import printable, spaced, told_apart
 
 # Three points of a scale from dark blue over grey to yellow, made for every kind of colour vision: brightness alone tells.
 # Source: J. R. Nuñez, C. R. Anderton, R. S. Renslow, PLoS ONE 13, e0199239 (2018), "cividis".
@@ -68,7 +68,7 @@ class _Layout:
     def __init__(self, matrix: ConfusionMatrix, *, scores: bool) -> None:
         self.matrix, self.scores = matrix, scores
         # One column of names is cut to fit the numbers below it; the rows show them longer.
-        self.names = [printable(name, most=_LONGEST_NAME) for name in matrix.classes]
+        self.names = told_apart(matrix.classes, _LONGEST_NAME)
         self.label = max(len("truth"), *(cell_len(name) for name in self.names))
         widest = max(len(str(matrix.counts.max())), min(self._longest_head, max(cell_len(name) for name in self.names)))
         self.cell = widest + 1
@@ -82,7 +82,7 @@ class _Layout:
         """Head, a line to each class."""
         matrix = self.matrix
         yield Text(" " * self.label + f" predicted{'' if len(self.names) < 3 else ' →'}", style="dim")
-        heads = [_fitted(printable(name, most=self.cell - 1), self.cell) for name in matrix.classes]
+        heads = [_fitted(name, self.cell) for name in told_apart(matrix.classes, self.cell - 1)]
         head = Text("truth".ljust(self.label) + "".join(heads), style="bold")
         yield head.append("  precision recall    F1" if self.scores else "")
         rows: list[list[int]] = matrix.counts.tolist()
@@ -111,7 +111,7 @@ def _share(value: float) -> str:
 
 
 def _score_list(matrix: ConfusionMatrix) -> RenderResult:
-    names = [printable(name, most=_LONGEST_NAME) for name in matrix.classes]
+    names = told_apart(matrix.classes, _LONGEST_NAME)
     label = max(len("class"), *(cell_len(name) for name in names))
     yield Text(f"{'class':<{label}}  precision recall    F1", style="bold")
     for place, name in enumerate(names):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields, is_dataclass
 from itertools import pairwise
 
@@ -22,6 +22,29 @@ def printable(text: object, *, most: int = 200) -> str:
     """
     line = "".join(letter if letter.isprintable() else "�" for letter in str(text))
     return line if len(line) <= most else f"{line[: most - 1]}…"
+
+
+def told_apart(names: Iterable[object], most: int) -> list[str]:
+    """Names as `printable`, cut so that those which differ still do: where they begin alike, each keeps its end, or gets its number.
+
+    >>> told_apart(["sample of iron", "sample of lead", "gold"], 9)
+    ['samp…iron', 'samp…lead', 'gold']
+    """
+    lines = [printable(name, most=1_000_000) for name in names]
+    tail = (most - 1) // 2
+    ways: tuple[Callable[[int, str], str], ...] = (
+        lambda place, line: printable(line, most=most),
+        lambda place, line: f"{line[: most - 1 - tail]}…{line[-tail:]}",
+        lambda place, line: printable(f"{place} {line}", most=most),
+    )
+    cut = list(lines)
+    for way in ways:
+        meant = {text: {line for line, other in zip(lines, cut, strict=True) if other == text} for text in set(cut)}
+        cut = [
+            way(place, line) if len(line) > most and (way is ways[0] or len(meant[text]) > 1) else text
+            for place, (line, text) in enumerate(zip(lines, cut, strict=True))
+        ]
+    return cut
 
 
 def printable_lines(text: object) -> str:

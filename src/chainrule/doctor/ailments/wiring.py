@@ -59,13 +59,10 @@ def _without_last_squashing(network: Layer) -> Layer | None:
 )
 def out_of_reach(patient: Patient) -> Finding:
     """Whether targets lie outside of what the outputs can reach, whatever the weights."""
-    info = patient.problem.dataset_info
-    if info.classes is not None:
+    if patient.problem.dataset_info.classes is not None:
         return fine("classes are in the reach of their outputs")
     reach = output_range(patient.problem.output)
-    scaled = patient.train.y if info.target_scaling is None else info.target_scaling.apply(patient.train.y)
-    width = patient.problem.output.shape[-1]
-    rows = scaled[:, :width]
+    rows = patient.problem.targets_seen(patient.train.y)[:, : patient.problem.output.shape[-1]]
     low, high = (np.broadcast_to(np.asarray(bound), patient.problem.output.shape)[0] for bound in (reach.low, reach.high))
     outside = (rows < low) | (rows > high)
     if not outside.any():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -35,6 +35,11 @@ SMALL = 8.5
 BOLD, LETTER = 1.15, 0.45
 """How much wider a bold letter is than others; how wide a letter is, in its size, where axes grow by a fifth once they are laid out."""
 
+ABOVE = 22.0
+"""Points between axes and title where the legend stands between them."""
+LINE, LEAST = 1.2, 4.0
+"""How high a line is, in its size; the smallest letters, in points."""
+
 
 def sheet_figure(sheet: Sheet, *, caption: bool) -> Figure:
     """A figure of its own, with the sentence on how to read it below where the `caption` is wanted."""
@@ -55,7 +60,9 @@ def draw_sheet(sheet: Sheet, ax: Axes | None = None) -> Axes:
     """Draws into the axes, or into those of a new figure: a single panel into the axes themselves, several in their place."""
     with style():
         ax = new_figure(sheet.size, _projection(sheet))[1] if ax is None else ax
-        ax.set_title(sheet.title)
+        # A legend above the axes has a line of its own: how wide they become is not known yet.
+        stacked = len(sheet.panels) == 1 and getattr(sheet.panels[0], "legend", "") == "above"
+        ax.set_title(sheet.title, pad=ABOVE if stacked else None)
         if len(sheet.panels) == 1:
             _draw(ax, sheet.panels[0])
             return ax
@@ -127,8 +134,27 @@ def _axis(ax: Axes, name: Literal["x", "y"], axis: Axis) -> None:
     elif not axis.log:
         ax.ticklabel_format(axis=name, style="sci", scilimits=(-4, 5))
     _ends(ax, name, axis)
+    if axis.at is not None and axis.texts and np.size(axis.at):
+        _fit_texts(ax, name, axis.texts)
     if axis.room:
         ax.tick_params(axis=name, pad=axis.room)
+
+
+def _fit_texts(ax: Axes, name: str, texts: Sequence[str]) -> None:
+    """Words at ticks that would lie on each other are turned where they stand side by side, and become as small as they have room."""
+    here, ends = (ax.xaxis, ax.get_xlim()) if name == "x" else (ax.yaxis, ax.get_ylim())
+    labels, at = here.get_ticklabels(), np.sort(np.asarray(here.get_ticklocs(), dtype=np.float64))
+    box = ax.get_window_extent()
+    length = (box.width if name == "x" else box.height) / ax.figure.dpi * 72
+    room = length * float(np.diff(at).min(initial=np.inf)) / max(abs(ends[1] - ends[0]), 1e-300)
+    size, lines = float(labels[0].get_fontsize()), max(text.count("\n") + 1 for text in texts)
+    longest = max(len(line) for text in texts for line in text.split("\n"))
+    flat = name == "x" and not labels[0].get_rotation()
+    if not (longest * LETTER if flat else LINE * lines) * size > room:
+        return
+    turned: dict[str, Any] = {"rotation": 45.0, "ha": "right", "rotation_mode": "anchor"} if flat else {}
+    for label in labels:
+        label.set(fontsize=max(LEAST, min(size, room / (LINE * lines))), **turned)
 
 
 def _ends(ax: Axes, name: str, axis: Axis) -> None:

@@ -20,7 +20,7 @@ from chainrule.views.networks.layout import GAP, NetworkLayout, Place, box_size,
 from chainrule.views.networks.legend import legend
 from chainrule.views.networks.numbers import Neurons, ShownOutput, joined, shown_weights
 from chainrule.views.pictures.sheets import image_shape
-from chainrule.views.plain import counted, printable, spaced
+from chainrule.views.plain import counted, printable, spaced, told_apart
 from chainrule.views.svg import LINE, drawing, element, text, title, wrapped_lines
 
 NAME_LETTERS = 18
@@ -58,7 +58,7 @@ class Canvas:
     def input_names(self) -> tuple[str, ...]:
         """The features' names, where the data have them."""
         names = self.dataset_info.features if self.dataset_info and self.dataset_info.features else ()
-        return tuple(printable(name, most=NAME_LETTERS) for name in names)
+        return tuple(told_apart(names, NAME_LETTERS))
 
     def drawn(self, name: str, reading: str) -> str:
         """The whole drawing."""

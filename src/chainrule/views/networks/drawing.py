@@ -28,7 +28,7 @@ from chainrule.views.networks.numbers import (
 )
 from chainrule.views.networks.structure import read_columns
 from chainrule.views.pictures.subject import model_of
-from chainrule.views.plain import printable
+from chainrule.views.plain import printable, told_apart
 from chainrule.views.saved import Savable
 
 Subject: TypeAlias = "Run | Model | Layer | str"
@@ -61,7 +61,7 @@ class NetworkDrawing(Shown, Savable):
         if found.classes is None:
             answer = f"output {_numbers(found.output)}"
             return answer if found.target is None else f"{answer}, truth {_numbers(found.target)}"
-        names = [printable(name, most=30) for name in found.classes]
+        names = told_apart(found.classes, 30)
         said = (
             "no prediction, for the outputs are not finite"
             if found.predicted is None

@@ -106,8 +106,7 @@ def outcome_of(model: Model, row: Array, truth: int | Array | None) -> ShownOutp
     if classes is None:
         truth = truth if problem.compares else None
         # The network's own numbers are scaled targets; the truth beside them is not.
-        scaling = problem.dataset_info.target_scaling
-        output = output if scaling is None else np.asarray(scaling.undo(output), dtype=np.float64)
+        output = np.asarray(problem.in_target_units(output[None])[0], dtype=np.float64)
         # Behind measured numbers stand their errors.
         target = None if truth is None else np.asarray(truth, dtype=float).reshape(-1)[: len(output)]
         return ShownOutput(output, None, None, None, None, target)

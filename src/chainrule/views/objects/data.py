@@ -14,7 +14,7 @@ from chainrule.views.networks.marks import image
 from chainrule.views.objects.general import field_text
 from chainrule.views.objects.parts import facts, shown, table, verdict
 from chainrule.views.pictures.sheets import MOST_FEATURES, image_shape
-from chainrule.views.plain import counted, printable
+from chainrule.views.plain import counted, printable, told_apart
 from chainrule.views.sentences import data_text
 from chainrule.views.svg import drawing, text
 
@@ -78,7 +78,7 @@ def _first(examples: Examples, classes: Sequence[str] | None, features: Sequence
         rows = [(str(place), field_text(one.x), target) for place, (one, target) in enumerate(zip(some, targets, strict=True))]
         return table(("#", "input", "target"), rows)
     count = examples.x.shape[1]
-    names = [printable(name, most=16) for name in features] if features else [f"x[{place}]" for place in range(count)]
+    names = told_apart(features, 16) if features else [f"x[{place}]" for place in range(count)]
     more = [f"and {count - MOST_FEATURES} more"] if count > MOST_FEATURES else []
     rows = [
         (str(place), *(numeral(float(value)) for value in one.x[:MOST_FEATURES]), *("…" for _ in more), target)

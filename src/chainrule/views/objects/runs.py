@@ -22,7 +22,7 @@ from chainrule.views.panels import Table
 from chainrule.views.pictures.learning.curves import learning_curves
 from chainrule.views.pictures.results.attributions import attribution
 from chainrule.views.pictures.results.compared import compared
-from chainrule.views.plain import counted, duration, printable, sparkline
+from chainrule.views.plain import counted, duration, sparkline, told_apart
 from chainrule.views.svg import clean
 from chainrule.views.view import View
 
@@ -131,7 +131,7 @@ def confusion_body(matrix: ConfusionMatrix) -> str:
         pairs = frequent_confusions(matrix.counts, LISTED)
         rows = [(matrix.classes[true], matrix.classes[other], str(count)) for true, other, count in pairs]
         return table(("truth", "taken for", "how often"), rows, numbers=(2,))
-    names = [isolated(printable(name, most=16)) for name in matrix.classes]
+    names = [isolated(name) for name in told_apart(matrix.classes, 16)]
     head = "".join(f'<th class="number">{name}</th>' for name in names)
     lines = [f'<tr><th>true ↓ predicted →</th>{head}<th class="number">recall</th></tr>']
     totals = np.maximum(matrix.counts.sum(axis=1), 1)

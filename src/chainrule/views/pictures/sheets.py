@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from chainrule.graph import Array, Shape
 from chainrule.numerals import numeral
 from chainrule.views.marks import IN_PANEL, Image, Mark, Scale, Text, grey
 from chainrule.views.panels import Panel, Part, Table
-from chainrule.views.plain import printable
+from chainrule.views.plain import told_apart
 
 MOST_FEATURES = 6
 """More features of an example are not shown in a table, only counted."""
@@ -98,7 +99,7 @@ def feature_cells(
     """Heads and cells of the first features of examples (k, ...), with a last column that counts those left out."""
     rows = inputs.reshape(len(inputs), -1)
     count = int(rows.shape[1])
-    names = [printable(name, most=12) for name in features] if features else [f"x{place}" for place in range(count)]
+    names = told_apart(features, 12) if features else [f"x{place}" for place in range(count)]
     rest = count - most
     cells = [[numeral(float(value)) for value in row[:most]] for row in rows]
     if rest <= 0:
@@ -108,4 +109,9 @@ def feature_cells(
 
 def class_name(classes: Sequence[str] | None, place: int, most: int = 12) -> str:
     """A class's name, safe to show and cut; its number where classes have no names."""
-    return printable(classes[place], most=most) if classes is not None else str(place)
+    return _told_apart(tuple(classes), most)[place] if classes is not None else str(place)
+
+
+@lru_cache(maxsize=32)
+def _told_apart(classes: tuple[str, ...], most: int) -> list[str]:
+    return told_apart(classes, most)

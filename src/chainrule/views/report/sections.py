@@ -72,10 +72,15 @@ class Subject:
         return self.run.model(self.replica)
 
     @cached_property
+    def first_step(self) -> int:
+        """Where the training began: 0, or where a branch left its parent."""
+        return self.run.trainer.beginning().step
+
+    @cached_property
     def start(self) -> Model | None:
         """The network before its first step, where that can be computed again."""
         replayable = self.run.settings.optimizer.search is None
-        return self.run.models([0], self.replica)[0][1] if replayable else None
+        return self.run.models([self.first_step], self.replica)[0][1] if replayable else None
 
     @property
     def is_classifier(self) -> bool:
@@ -204,9 +209,9 @@ def learning(subject: Subject) -> Section:
     model, some = subject.model, subject.few
     drawn: list[View] = [pictures.gradient_entries(model, some.x, some.y)]
     drawn += [pictures.dead_and_saturated(model, some.x)] if layers_with_health(model) else []
-    if subject.start is not None and subject.run.trainer.step:
+    if subject.start is not None and subject.run.trainer.step > subject.first_step:
         drawn.append(pictures.weight_histograms(subject.start, model))
-        steps = np.unique(np.linspace(0, subject.run.trainer.step, 9).astype(int)).tolist()
+        steps = np.unique(np.linspace(subject.first_step, subject.run.trainer.step, 9).astype(int)).tolist()
         states = subject.run.models(steps, subject.replica)
         drawn.append(pictures.gradient_sizes([state for _, state in states], some.x, some.y, [step for step, _ in states]))
     words = (

@@ -15,7 +15,7 @@ from chainrule.views.marks import ErrorBars, Line, Mark, Rule, Text
 from chainrule.views.panels import Axis
 from chainrule.views.pictures.features.representations import INPUT, layer_names, layer_rows
 from chainrule.views.pictures.kinds import classifies, suits
-from chainrule.views.plain import counted, printable
+from chainrule.views.plain import counted, told_apart
 from chainrule.views.view import View, chart, numbers
 
 
@@ -47,7 +47,7 @@ def linear_probes(
     wanted = np.eye(len(classes))[y_train]
     right = [int(np.count_nonzero(_ridge_labels(train[name], wanted, test[name], penalty) == y_test)) for name in names]
     own = accuracy(y_test, model.decide(x_test))
-    words, turned = [printable(name, most=18) for name in names], 30.0 if len(names) > 5 else 0.0
+    words, turned = told_apart(names, 18), 30.0 if len(names) > 5 else 0.0
     return chart(
         "What a linear classifier reads from each layer",
         f"Each point is the accuracy, on {counted(own.total, f'{part} example')}, of a ridge regression to one-hot targets "

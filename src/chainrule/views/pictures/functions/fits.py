@@ -138,8 +138,7 @@ def hidden_contributions(source: Source, *, span: Span | None = None, points: in
 
 def predicted(model: Model, x: Array) -> Array:
     """The output of a network of one number on one number at each x (n,), in the data's units: (n,)."""
-    factor, offset = _target_scaling(model.problem.dataset_info)
-    return model.quantities(x[:, None])["output"][:, 0] / factor + offset
+    return model.problem.in_target_units(model.quantities(x[:, None])["output"])[:, 0]
 
 
 def true_curve(data: Dataset) -> Callable[[Array], Array] | None:

@@ -13,7 +13,7 @@ from chainrule.train import Model
 from chainrule.views.marks import Bars, Line
 from chainrule.views.panels import Axis, Panel
 from chainrule.views.pictures.learning.nudging import pushed
-from chainrule.views.pictures.learning.places import cost_at, one_example, output_names, shown, targets
+from chainrule.views.pictures.learning.places import cost_at, one_example, output_names, pushed_most, shown, targets
 from chainrule.views.view import View, numbers
 
 
@@ -43,16 +43,24 @@ def step_effect(model: Model, x: Array, y: Array, learning_rate: float = 0.1) ->
         names=names, before=before, after=after, targets=targets(model, y, len(names))[0], slopes=slopes, kept=kept,
         cost_before=costs[0], cost_after=costs[1], promised=promised,
     )  # fmt: skip
-    word = shown(by.name or "output")
+    word, (rows, left) = shown(by.name or "output"), pushed_most(slopes)
     return View(
         "One update, before and after",
         f"With learning rate {numeral(learning_rate, 6)}, C went from {numeral(costs[0])} to {numeral(costs[1])} "
         f"({numeral(costs[1] - costs[0], 3, sign=True)}; the gradient promised "
         f"{numeral(promised, 3, sign=True)}, which holds for small "
-        f"steps); {int(kept.sum())} of {len(names)} outputs moved against their slope ∂C/∂{word}.",
-        [_bars_and_targets(names, found, word)],
+        f"steps); {int(kept.sum())} of {len(names)} outputs moved against their slope ∂C/∂{word}{left}.",
+        [
+            _bars_and_targets(
+                [names[int(place)] for place in rows], {name: np.asarray(found[name])[rows] for name in _ROWS}, word
+            )
+        ],
         found,
     )
+
+
+_ROWS = ("before", "after", "targets", "slopes")
+"""The numbers that the picture shows of each output."""
 
 
 def _bars_and_targets(names: Sequence[str], found: Mapping[str, Array], word: str) -> Panel:

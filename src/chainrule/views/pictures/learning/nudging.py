@@ -19,6 +19,7 @@ from chainrule.views.pictures.learning.places import (
     one_example,
     output_names,
     output_number,
+    pushed_most,
     shown,
     targets,
     unit_names,
@@ -47,14 +48,15 @@ def output_nudges(model: Model, x: Array, y: Array) -> View:
     (values,), (slopes,) = here.values([output]), here.derivatives([by], here.loss)
     names = output_names(model, values.shape[1])
     wanted, given = targets(model, y, len(names))[0], -slopes.reshape(len(names))
-    word, rows = shown(by.name or "output"), np.arange(len(names))
+    word, (shown_ones, left) = shown(by.name or "output"), pushed_most(given)
+    rows = np.arange(len(shown_ones))
     return chart(
         "What each output should do",
         f"Dot: the output, diamond: its target; the arrow and the number give −∂C/∂{word}, to the right for up, "
-        "left for down: an output far from its target is pushed hardest.",
-        _push_marks(values[0], wanted, given),
+        f"left for down: an output far from its target is pushed hardest{left}.",
+        _push_marks(values[0][shown_ones], wanted[shown_ones], given[shown_ones]),
         Axis(f"output; arrows in proportion to −∂C/∂{word} (numbers at the right)"),
-        Axis("output neuron", at=rows, texts=names, ends=(len(rows) - 0.4, -0.6)),
+        Axis("output neuron", at=rows, texts=[names[int(place)] for place in shown_ones], ends=(len(rows) - 0.4, -0.6)),
         numbers(names=names, values=values[0], targets=wanted, nudges=given, by=by.name or "output"),
         legend="above",
     )

@@ -16,7 +16,7 @@ from chainrule.nn import Dense
 from chainrule.spelling import suggest
 from chainrule.train import Cost, Model
 from chainrule.train.given import given_examples
-from chainrule.views.plain import printable
+from chainrule.views.plain import printable, told_apart
 
 LONGEST_NAME = 24
 """Letters of a class, column or layer that a picture shows."""
@@ -119,17 +119,29 @@ def dense_layers(model: Model) -> tuple[str, ...]:
 
 def targets(model: Model, y: Array, outputs: int) -> Array:
     """What the outputs should be, in the network's own units: one-hot for several classes, (n, outputs)."""
-    data = model.problem.dataset_info
-    if data.classes is None:
-        return data.target_scaling.apply(y) if data.target_scaling else np.asarray(y, dtype=np.float64)
+    if model.problem.dataset_info.classes is None:
+        # Behind them may stand errors, or a weight.
+        return np.asarray(model.problem.targets_seen(y), dtype=np.float64)[:, :outputs]
     return np.asarray(y, dtype=np.float64).reshape(-1, 1) if outputs == 1 else np.eye(outputs)[y]
+
+
+MOST_OUTPUTS = 20
+"""Outputs that a picture has a row for each of."""
+
+
+def pushed_most(slopes: Array) -> tuple[Array, str]:
+    """The places of the outputs that a picture has room for, in their order, those with the steepest slopes; and words that say so."""
+    if len(slopes) <= MOST_OUTPUTS:
+        return np.arange(len(slopes)), ""
+    found = np.sort(np.argsort(-np.abs(slopes), kind="stable")[:MOST_OUTPUTS])
+    return found, f"; of {len(slopes)} outputs the {MOST_OUTPUTS} that are pushed hardest"
 
 
 def output_names(model: Model, outputs: int) -> tuple[str, ...]:
     """The outputs' names: the classes where each has one, else numbers."""
     classes = model.problem.dataset_info.classes
     if classes is not None and len(classes) == outputs:
-        return tuple(shown(name) for name in classes)
+        return tuple(told_apart(classes, LONGEST_NAME))
     if classes is not None and outputs == 1 and len(classes) == 2:
         return (shown(classes[1]),)
     return tuple(f"output {number}" for number in range(outputs))

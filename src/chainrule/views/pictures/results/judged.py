@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from chainrule.checks import unknown
 from chainrule.data import Examples
 from chainrule.errors import OptionError
@@ -104,9 +102,7 @@ def outputs_of(run: Run, part: str = "test", replica: int = 0) -> Predicted:
             remedy="ask for learning_curves",
         )
     model, examples = run.model(replica), examples_of(run, part)
-    outputs = model.quantities(examples.x, {"output"})["output"]
-    scaling = run.dataset_info.target_scaling
-    outputs = outputs if scaling is None else np.asarray(scaling.undo(outputs))
+    outputs = run.problem.in_target_units(model.quantities(examples.x, {"output"})["output"])
     # Errors may stand behind the targets.
     targets = examples.y[:, : outputs.shape[1]]
     return Predicted(examples.x, targets, outputs, model.costs(examples.x, examples.y))

@@ -1,0 +1,111 @@
+"""Targets with something beside them, errors or weights: each number keeps its own unit, whatever stands behind it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.metrics import r2_score
+
+import chainrule as cr
+from chainrule.errors import DataError
+from chainrule.sklearn import MLPRegressor, NeuralNetworkRegressor
+
+RANDOM = np.random.default_rng(0)
+X = RANDOM.normal(size=(80, 2))
+Y = np.c_[1e6 * X[:, 0] + 3e6, X[:, 1] ** 2, 1e-4 * X.sum(axis=1)]
+NET = {"network": "2-9-3 tanh", "optimizer": cr.LBFGS(), "epochs": 150, "random_state": 0}
+
+
+def test_weights_that_are_all_alike_change_nothing() -> None:
+    plain = NeuralNetworkRegressor(**NET).fit(X, Y)
+    alike = NeuralNetworkRegressor(**NET).fit(X, Y, sample_weight=np.full(len(X), 7.0))
+    np.testing.assert_allclose(alike.run_.dataset_info.target_scaling.factor, plain.run_.dataset_info.target_scaling.factor)
+    assert min(r2_score(Y, alike.predict(X), multioutput="raw_values")) > 0.99
+    spread = Y.std(axis=0)
+    np.testing.assert_allclose(alike.predict(X) / spread, plain.predict(X) / spread, atol=0.05)
+
+
+def test_weights_are_as_many_equal_examples_for_each_of_several_targets() -> None:
+    weights = RANDOM.integers(1, 4, len(X))
+    short = {**NET, "epochs": 5, "dtype": "float64"}
+    weighted = NeuralNetworkRegressor(**short).fit(X, Y, sample_weight=weights.astype(float))
+    repeated = NeuralNetworkRegressor(**short).fit(np.repeat(X, weights, axis=0), np.repeat(Y, weights, axis=0))
+    np.testing.assert_allclose(weighted.predict(X) / Y.std(axis=0), repeated.predict(X) / Y.std(axis=0), rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("beside", ["errors", "weight"])
+@pytest.mark.parametrize("activation", ["linear", "softplus"])
+def test_each_number_is_learned_beside_others_of_other_sizes(beside: str, activation: str) -> None:
+    y = np.abs(Y) if activation == "softplus" else Y
+    plain = cr.data.from_arrays(X, y, split=None)
+    sizes = 0.05 * y.std(axis=0)
+    data = cr.data.with_errors(plain, np.broadcast_to(sizes, y.shape)) if beside == "errors" else cr.data.from_arrays(
+        X, np.c_[y, RANDOM.uniform(0.5, 2.0, len(y))], split=None
+    )  # fmt: skip
+    loss = "chi_squared" if beside == "errors" else cr.Weighted(cr.SquaredError())
+    run = cr.fit(f"2-16-3 tanh {activation}", data, loss=loss, optimizer=cr.Adam(0.02), epochs=300)
+    assert min(r2_score(y, run.predict(X), multioutput="raw_values")) > 0.9
+    assert run.dataset_info.target_scaling.shape == (3,)
+    # The loss by hand, in the data's own units.
+    found, target = run.predict(X).astype(float), data.train.y
+    if beside == "errors":
+        by_hand = np.mean(np.sum(((found - y) / sizes) ** 2, axis=1))
+    else:
+        factor = run.dataset_info.target_scaling.factor
+        by_hand = np.mean(target[:, -1] * np.mean(((found - y) * factor) ** 2, axis=1))
+    np.testing.assert_allclose(run.evaluate("training").loss, by_hand, rtol=1e-3)
+
+
+@pytest.mark.parametrize("beside", ["errors", "weight"])
+def test_a_gradient_by_hand_is_given_the_targets_that_the_cost_sees(beside: str) -> None:
+    """A linear network: ∂C/∂W by hand of what `check_gradient` hands out as "target" and "input.a"."""
+    y = Y[:, :2]
+    other = RANDOM.uniform(0.5, 2.0, (len(y), 2 if beside == "errors" else 1))
+    data = cr.data.from_arrays(X, y, split=None)
+    data = (
+        cr.data.with_errors(data, other * y.std(axis=0))
+        if beside == "errors"
+        else cr.data.from_arrays(X, np.c_[y, other], split=None)
+    )
+    loss = "chi_squared" if beside == "errors" else cr.Weighted(cr.SquaredError(mean=False))
+    model = cr.fit("2-2", data, loss=loss, epochs=2).model()
+
+    def by_hand(known: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        a, target = known["input.a"], known["target"]
+        off = a @ known["dense1.W"] + known["dense1.b"] - target[:, :2]
+        slope = 2 * off / target[:, 2:] ** 2 if beside == "errors" else 2 * off * target[:, 2:]
+        return {"dense1.W": a.T @ slope / len(a), "dense1.b": slope.mean(axis=0)}
+
+    found = model.check_gradient(by_hand, data.train.x[:7], data.train.y[:7])
+    assert found.ok, str(found)
+
+
+OUTSIDE = {
+    "binary_cross_entropy": ("2-4-1 tanh sigmoid", cr.BinaryCrossEntropy(), [0.0, 5.0]),
+    "poisson": ("2-4-1 tanh exp", cr.Poisson(), [3.0, -2.0]),
+    "hinge": ("2-4-1 tanh", cr.Hinge(), [1.0, -1.0]),
+    "perceptron": ("2-4-1 tanh", cr.PerceptronLoss(), [1.0, -1.0]),
+}
+
+
+@pytest.mark.parametrize("name", OUTSIDE)
+@pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])
+def test_targets_that_a_loss_is_not_made_for_are_refused_weighted_or_not(name: str, weighted: bool) -> None:
+    network, loss, values = OUTSIDE[name]
+    y = np.resize(values, len(X))
+    data = cr.data.from_arrays(X, np.c_[y, np.full(len(X), 9.0)] if weighted else y[:, None], split=None)
+    with pytest.raises(DataError, match=r"the target −?\d at example 1 of the training part"):
+        cr.fit(network, data, loss=cr.Weighted(loss) if weighted else loss, epochs=1)
+
+
+def test_scikit_learns_door_refuses_counts_below_0_weighted_or_not() -> None:
+    y = np.resize([3.0, -2.0], len(X))
+    for weights in (None, np.ones(len(X))):
+        with pytest.raises(DataError, match="−2 at example 1"):
+            MLPRegressor((4,), loss="poisson", max_iter=2).fit(X, y, sample_weight=weights)
+
+
+def test_a_weight_above_1_is_no_share_of_a_whole() -> None:
+    y = np.c_[np.eye(2)[(X[:, 0] > 0).astype(int)], np.full(len(X), 5.0)]
+    run = cr.fit("2-6-2 tanh softmax", (X, y), loss=cr.Weighted(cr.SquaredError()), epochs=30, optimizer=cr.Adam(0.05))
+    assert np.mean(run.predict(X).argmax(axis=1) == y[:, :2].argmax(axis=1)) > 0.9
