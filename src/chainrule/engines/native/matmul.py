@@ -289,11 +289,10 @@ class ProductWriter:
         """A tile's sums over all terms, or over some, which are added to those that stand at `sums`."""
         f, vectors = self.emitter.f, -(-width // self.tiles.lanes)
         terms = terms or self._all
+        over = f"{terms.count} k" if not self.core.parts else f"{terms.count} of {self.core.parts}"
         offsets = self._rows(row, rows)
         operands = self._operands(batch, row, offsets, start, width, packed, terms)
-        f.comment(
-            f"a tile of {rows} rows by {vectors} vectors of {self.tiles.lanes}: {terms.count} turns of {self.core.loops}, all in registers"
-        )
+        f.comment(f"a tile of {rows} rows by {vectors} vectors of {self.tiles.lanes}: sums over {over}, all in registers")
         kept = [] if sums is None else self._kept(sums, rows, vectors)
         totals = [f.load(self.element, self.tiles.lanes, place, None, self._scratch_tag) for place in kept]
         totals = self._added(

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import cast
 
 from chainrule.nn.peers.export import Scale
-from chainrule.nn.peers.keras_layers import FORMULAS, LAYERS
+from chainrule.nn.peers.keras_layers import ACTIVATIONS, FORMULAS, LAYERS
 from chainrule.nn.peers.parts import ARITHMETIC, FUNCTIONS, Joint, LackingError, LayerStep, Peer, PeerPart, call, row_of
 from chainrule.nn.peers.steps import identity, is_chain
 
@@ -95,5 +95,7 @@ def _is_scaled(steps: Sequence[LayerStep]) -> bool:
     return bool(steps) and isinstance(steps[0].layer, Scale)
 
 
-KERAS = Peer("Keras", tuple(LAYERS), FORMULAS.values(), _parts, _text, lambda _, part, label: f"{part.name}/{label}")
+KERAS = Peer(
+    "Keras", tuple(LAYERS), FORMULAS.values(), ACTIVATIONS, _parts, _text, lambda _, part, label: f"{part.name}/{label}"
+)
 """Keras: layers with names, channels last; an array is called by its layer's name and its own."""
