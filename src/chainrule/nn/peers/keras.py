@@ -96,6 +96,12 @@ def _is_scaled(steps: Sequence[LayerStep]) -> bool:
 
 
 KERAS = Peer(
-    "Keras", tuple(LAYERS), FORMULAS.values(), ACTIVATIONS, _parts, _text, lambda _, part, label: f"{part.name}/{label}"
+    "Keras",
+    tuple(LAYERS),
+    FORMULAS.values(),
+    (*ACTIVATIONS, "leaky_relu"),
+    _parts,
+    _text,
+    lambda _, part, label: f"{part.name}/{label}",
 )
 """Keras: layers with names, channels last; an array is called by its layer's name and its own."""
