@@ -9,7 +9,7 @@ import chainrule as cr
 from chainrule.examples import EXAMPLES
 from chainrule.examples.code import code_section
 from chainrule.nn import Function, to_code
-from chainrule.ops import tanh
+from chainrule.ops import mean, tanh
 from chainrule.train import Training
 
 
@@ -43,7 +43,9 @@ def test_what_a_library_lacks_is_said():
     section = of(cr.Sequential(cr.Dense(1, "step")))
     assert list(written(section)) == ["chainrule"]
     assert "Layer dense1, Dense, in PyTorch: activation &quot;step&quot;." in section.html()
-    own = of(cr.Sequential(cr.Dense(1), Function(tanh)))
+    # A function of ours entry by entry is read off the graph.
+    assert list(written(of(cr.Sequential(cr.Dense(1), Function(tanh))))) == ["PyTorch", "Keras"]
+    own = of(cr.Sequential(cr.Dense(1), Function(lambda a: a - mean(a, 0, keepdims=True))))
     assert not written(own)
     assert "functions of its own" in own.html()
     assert "to_peer" not in own.html()

@@ -138,6 +138,7 @@ class Run(Shown):
     @checked
     def model(self, replica: int = 0) -> Model:
         """The network with a replica's learned parameters, in float64: for looking into it."""
+        self._require_replica(replica)
         return self._model(self.trainer.state, replica)
 
     def _model(self, state: Mapping[str, Array], replica: int) -> Model:

@@ -74,7 +74,6 @@ def test_convolutions_learn_the_same_bits_example_by_example(name, dtype, monkey
     data = (random.normal(size=(EXAMPLES, 192)), np.arange(EXAMPLES) % 3)
 
     def learned(threads: int) -> cr.Run:
-        _forget()
         return cr.fit(NETWORKS[name], data, epochs=2, batch_size=BATCH, threads=threads, evaluate_every=0, dtype=dtype)
 
     runs = [learned(threads) for threads in (1, 2, 3, 16)]
