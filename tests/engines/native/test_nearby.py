@@ -78,13 +78,17 @@ def test_convolutions_learn_the_same_bits_example_by_example(name, dtype, monkey
 
     runs = [learned(threads) for threads in (1, 2, 3, 16)]
     assert "apart, for t <" in runs[0].lowered("schedule")
+    predicted = [run.predict(data[0]) for run in runs]
     without(monkeypatch)
     apart = learned(1)
     assert "apart, for t <" not in apart.lowered("schedule")
     assert {run.hash for run in runs} == {apart.hash}
+    expected = apart.predict(data[0])
+    for found in predicted:
+        np.testing.assert_array_equal(found, expected)
     reference = cr.fit(NETWORKS[name], data, epochs=2, batch_size=BATCH, engine="reference", evaluate_every=0, dtype=dtype)
-    for parameter, expected in reference.parameters().items():
-        np.testing.assert_allclose(apart.parameters()[parameter], expected, atol=1e-5 if dtype == "float32" else 1e-12)
+    for parameter, wanted in reference.parameters().items():
+        np.testing.assert_allclose(apart.parameters()[parameter], wanted, atol=1e-5 if dtype == "float32" else 1e-12)
 
 
 def chain(rows: int, *, twice: bool = False, across: bool = False) -> Graph:
