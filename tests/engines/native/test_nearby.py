@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from programs import forget
 
 import chainrule as cr
 from chainrule import ops
-from chainrule.engines.native import engine as native
 from chainrule.engines.native import module, nearby
 from chainrule.engines.native.engine import NativeEngine
 from chainrule.engines.native.kernels import Buffer, Instruction, Kernel, KernelBody, MemoryPlace, Product, Store
@@ -23,19 +23,14 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Arrays of the tests' size are large."""
     monkeypatch.setattr(nearby, "FAR_APART", 16 * 1024)
     monkeypatch.setattr(nearby, "NEAR", 16 * 1024)
-    _forget()
+    forget()
     yield
-    _forget()
-
-
-def _forget() -> None:
-    native._module_of.cache_clear()
-    native._code_of.cache_clear()
+    forget()
 
 
 def without(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "near_by", lambda kernels, *_: kernels)
-    _forget()
+    forget()
 
 
 NETWORKS = {

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from programs import forget
 
 from chainrule import ops
 from chainrule.derivatives import require_gradients
-from chainrule.engines.native import engine as native
 from chainrule.engines.native import module
 from chainrule.engines.native.engine import NativeEngine
 from chainrule.graph import Array, Graph, input_node
@@ -19,14 +19,9 @@ TURNS = 6
 
 @pytest.fixture(autouse=True)
 def _afresh() -> Iterator[None]:
-    _forget()
+    forget()
     yield
-    _forget()
-
-
-def _forget() -> None:
-    native._module_of.cache_clear()
-    native._code_of.cache_clear()
+    forget()
 
 
 def looped(rows: int, units: int, dtype: str, turns: int = TURNS) -> Graph:
@@ -56,7 +51,7 @@ def test_panels_change_no_bit(rows, units, dtype, monkeypatch):
     found = [NativeEngine(threads).compile(graph)(given) for threads in (1, 2, 3)]
     guarded = NativeEngine(2, is_guarded=True).compile(graph)(given)
     monkeypatch.setattr(module, "in_panels", lambda kernel, *_: iter([kernel]))
-    _forget()
+    forget()
     assert " in panels[" not in text(graph)
     plain = NativeEngine(1).compile(graph)(given)
     for other in (*found, guarded):

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from programs import forget
 
 from chainrule import ops
 from chainrule.derivatives import require_gradients
 from chainrule.engines import ReferenceEngine
-from chainrule.engines.native import engine as native
 from chainrule.engines.native import module, rows, steps
 from chainrule.engines.native.engine import NativeEngine
 from chainrule.engines.native.kernels import Buffer, Instruction, Kernel, KernelBody, MemoryPlace, Scatter, Store, Turns
@@ -44,11 +44,11 @@ def pieces(graph: Graph) -> int:
 
 def whole(graph: Graph, given: Values) -> Values:
     """What it computes where no loop is cut."""
-    _forget()
+    forget()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "in_row_pieces", _as_it_is)
         found = NativeEngine(1).compile(graph)(given)
-    _forget()
+    forget()
     return found
 
 
@@ -56,19 +56,14 @@ def _as_it_is(kernel: Kernel) -> Kernel:
     return kernel
 
 
-def _forget() -> None:
-    native._module_of.cache_clear()
-    native._code_of.cache_clear()
-
-
 @pytest.fixture(autouse=True)
 def _worth_it(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Loops of the tests' size are shared too."""
     for where in (steps, rows):
         monkeypatch.setattr(where, "SHARED_COST", 10_000)
-    _forget()
+    forget()
     yield
-    _forget()
+    forget()
 
 
 def shifted(h: Node) -> Node:

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from programs import forget
 
 import chainrule as cr
 from chainrule import ops
-from chainrule.engines.native import engine as native
 from chainrule.engines.native import tiling
 from chainrule.engines.native.engine import NativeEngine
 from chainrule.graph import Array, Graph, input_node
@@ -22,14 +22,9 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Matrices of the tests' size are large."""
     for name, value in {"LARGE": 1024, "FAR": 8 * 1024, "BLOCK_BYTES": 16 * 1024}.items():
         monkeypatch.setattr(tiling, name, value)
-    _forget()
+    forget()
     yield
-    _forget()
-
-
-def _forget() -> None:
-    native._module_of.cache_clear()
-    native._code_of.cache_clear()
+    forget()
 
 
 def product(m: int, k: int, n: int, dtype: str) -> Graph:
@@ -60,7 +55,7 @@ def test_sums_by_blocks_are_the_same_chains_by_any_number_of_threads(shape, dtyp
     found = [NativeEngine(threads).compile(graph)(given) for threads in THREADS]
     guarded = NativeEngine(2, is_guarded=True).compile(graph)(given)
     monkeypatch.setattr(tiling, "FAR", 2**40)
-    _forget()
+    forget()
     assert not cut(graph)
     whole = NativeEngine(1).compile(graph)(given)
     for other in (*found, guarded):
@@ -79,7 +74,7 @@ def test_sums_of_whole_numbers_are_exact(shape):
 
 def test_by_blocks_go_long_sums_over_a_large_matrix_that_is_read_across_its_rows(monkeypatch):
     monkeypatch.undo()
-    _forget()
+    forget()
     assert cut(product(128, 6400, 512, "float32"))
     assert not cut(product(64, 1600, 256, "float32"))  # small
     x, y = input_node("x", (128, 6400), "float32"), input_node("y", (6400, 512), "float32")
@@ -105,7 +100,7 @@ def test_convolutions_learn_the_same_bits_by_blocks(net, monkeypatch):
     runs = [learned(threads) for threads in (1, 2, 3)]
     assert runs[0].lowered("schedule").count("by blocks") >= 1
     monkeypatch.setattr(tiling, "FAR", 2**40)
-    _forget()
+    forget()
     whole = learned(1)
     assert "by blocks" not in whole.lowered("schedule")
     assert {run.hash for run in runs} == {whole.hash}
