@@ -34,6 +34,7 @@ from chainrule.interop.torch_parts import (
 )
 from chainrule.interop.wiring import Held, Wiring, cut, cuts_of, in_order, turned
 from chainrule.nn import (
+    Activation,
     Flatten,
     Formula,
     GaussianNoise,
@@ -391,8 +392,9 @@ class Reading:
 
     def entry_by_entry(self, node: FxNode) -> Value:
         """A function of each number."""
-        source = self._source(node)
-        return replace(source, number=self._put(ENTRY_BY_ENTRY[node.target], source.number))
+        source, function = self._source(node), ENTRY_BY_ENTRY[node.target]
+        # Of these one is an activation here, for which PyTorch has no module.
+        return replace(source, number=self._put(Activation("exp") if function is ops.exp else function, source.number))
 
     def divided(self, node: FxNode) -> list[Value]:
         """Parts side by side: of equal sizes, or of those that are said."""
