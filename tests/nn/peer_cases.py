@@ -62,7 +62,7 @@ PICTURE = (6, 5, 4)
 CASES = {
     "dense": Case(_net(Dense(4, "relu"), Dropout(0.5), GaussianNoise(0.5), Dense(3, bias=False), shape=(5,))),
     "functions": Case(_net(*(Dense(3, name) for name in FUNCTIONS), *map(Activation, FUNCTIONS), shape=(2,))),
-    "counts": Case(_net(Dense(3, "tanh"), Dense(1, "exp"), Activation("exp"), shape=(2,)), KERAS),
+    "counts": Case(_net(Dense(3, "tanh"), Dense(1, "exp"), Activation("exp"), shape=(2,))),
     "a step": Case(_net(Dense(3, "step"), Activation("linear"), Dense(2), shape=(2,)), NONE),
     "lenet": Case(
         _net(

@@ -270,7 +270,7 @@ def test_the_units_of_the_network_that_layers_come_from_are_kept():
     run = cr.fit(new, other, epochs=0, initial=old)
     assert run.dataset_info.scaling == old.dataset_info.scaling
     assert run.dataset_info.target_scaling != old.dataset_info.target_scaling
-    assert "as the network has it" in str(run)
+    assert "inputs in the units of the network that layers were taken from" in str(run)
     read = cr.fit(
         old.problem.network,
         other,

@@ -15,6 +15,7 @@ from sklearn.metrics import mean_absolute_error, r2_score
 import chainrule as cr
 from chainrule import pictures
 from chainrule.cli.application import application
+from chainrule.errors import OptionError
 from chainrule.interop.weighing import weighted
 from chainrule.sklearn import NeuralNetworkClassifier, NeuralNetworkRegressor
 
@@ -106,3 +107,25 @@ def test_an_answer_is_explained_as_the_logarithm_that_it_is() -> None:
     found = run.why(0)
     assert "logarithm of output 0" in str(found)
     assert found.at_x == pytest.approx(float(np.log(run.predict(found.x[None])[0, 0])))
+
+
+@cr.described
+class Rate:
+    """A loss of a user's own that takes outputs for logarithms of counts, and says so."""
+
+    name = "rate"
+    formula = "exp z − y·z"
+    target = "values"
+    link: str = "exp"
+
+    def __call__(self, output: cr.Node, target: cr.Node) -> cr.Node:
+        return cr.ops.sum(cr.ops.exp(output) - target * output, (1,))
+
+
+def test_a_loss_of_ones_own_says_what_it_applies() -> None:
+    run = cr.fit("2-8-1 tanh linear", (X, COUNTS), loss=Rate(), optimizer=cr.Adam(0.03), epochs=40)
+    raw = run.model().quantities(X, {"output"})["output"]
+    np.testing.assert_allclose(run.predict(X), np.exp(raw), rtol=1e-5)  # in float32
+    for wrong in ("expp", "linearly"):
+        with pytest.raises(OptionError, match="an activation"):
+            cr.fit("2-8-1 tanh linear", (X, COUNTS), loss=Rate(wrong), epochs=1)

@@ -50,9 +50,9 @@ JOINED: dict[str, Callable[[Node, Node], Node]] = {
     "Maximum": ops.maximum, "Minimum": ops.minimum,
 }  # fmt: skip
 ENTRY_BY_ENTRY: dict[str, Callable[[Node], Node]] = {
-    "Negative": ops.negative, "Absolute": ops.absolute, "Abs": ops.absolute, "Square": lambda x: x * x, "Exp": ops.exp, "Log": ops.log,
-    "Sin": ops.sin, "Cos": ops.cos, "Sqrt": ops.sqrt, "Expm1": ops.expm1, "Log1p": ops.log1p, "Arctan": ops.arctan, "Sign": ops.sign,
-    "Floor": ops.floor, "Erf": ops.erf,
+    "Negative": ops.negative, "Absolute": ops.absolute, "Abs": ops.absolute, "Square": lambda x: x * x,
+    "Log": ops.log, "Sin": ops.sin, "Cos": ops.cos, "Sqrt": ops.sqrt, "Expm1": ops.expm1,
+    "Log1p": ops.log1p, "Arctan": ops.arctan, "Sign": ops.sign, "Floor": ops.floor, "Erf": ops.erf,
 }  # fmt: skip
 SIGNS = {
     "Add": "{} + {}", "Subtract": "{} - {}", "Multiply": "{} * {}", "Divide": "{} / {}", "TrueDivide": "{} / {}", "Power": "{} ^ {}",
@@ -60,6 +60,7 @@ SIGNS = {
 }  # fmt: skip
 ACTIVATED: dict[str, ActivationName] = {
     "Tanh": "tanh", "Sigmoid": "sigmoid", "Relu": "relu", "Softplus": "softplus", "Silu": "silu", "Gelu": "gelu",
+    "Exp": "exp",
 }  # fmt: skip
 MOVED: dict[str, Callable[[Any, Shape], Layer]] = {
     "Flip": lambda operation, shape: turned(_axes(operation.axis), shape),

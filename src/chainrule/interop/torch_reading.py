@@ -45,6 +45,7 @@ from chainrule.nn import (
     TimeDistributed,
     build_network,
 )
+from chainrule.nn.activations import ActivationName
 from chainrule.nn.peers.parts import LackingError
 from chainrule.nn.peers.pytorch import places_channels_first
 from chainrule.nn.peers.pytorch_layers import LAYERS
@@ -71,9 +72,11 @@ JOINED: dict[Any, Callable[[Node, Node], Node]] = {
 ENTRY_BY_ENTRY: dict[Any, Callable[[Node], Node]] = {
     operator.neg: ops.negative, torch.neg: ops.negative, torch.abs: ops.absolute, "abs": ops.absolute, torch.atan: ops.arctan,
     torch.arctan: ops.arctan, torch.square: lambda x: x * x,
-    **{key: getattr(ops, name) for name in ("exp", "log", "sin", "cos", "sqrt", "expm1", "log1p", "sign", "floor", "erf")
+    **{key: getattr(ops, name) for name in ("log", "sin", "cos", "sqrt", "expm1", "log1p", "sign", "floor", "erf")
        for key in (name, getattr(torch, name))},
 }  # fmt: skip
+ACTIVATED: dict[Any, ActivationName] = {torch.exp: "exp", "exp": "exp"}
+"""Activations that are no module there."""
 LIMITED = {torch.clamp, "clamp", torch.clip, "clip"}
 SIGNS = {"add": "+", "multiply": "*", "subtract": "-", "divide": "/", "power": "^"}
 SQUEEZED = {"squeeze", torch.squeeze}
@@ -261,6 +264,8 @@ class Reading:
         if kind in {"Scaled", "Unscaled"}:
             numbers = (as_ours(each.detach().cpu().numpy(), source) for each in (module.offset, module.factor))
             return replace(source, number=self._put(Scale(*numbers, undo=kind == "Unscaled"), source.number))
+        if kind == "Exp":
+            return replace(source, number=self._put(Activation("exp"), source.number))
         if kind == "Permute":
             return self._moved(source, shape, tuple(module.axes))
         if kind == "Whole":
@@ -392,9 +397,13 @@ class Reading:
 
     def entry_by_entry(self, node: FxNode) -> Value:
         """A function of each number."""
-        source, function = self._source(node), ENTRY_BY_ENTRY[node.target]
-        # Of these one is an activation here, for which PyTorch has no module.
-        return replace(source, number=self._put(Activation("exp") if function is ops.exp else function, source.number))
+        source = self._source(node)
+        return replace(source, number=self._put(ENTRY_BY_ENTRY[node.target], source.number))
+
+    def activated(self, node: FxNode) -> Value:
+        """An activation that is no module there."""
+        source = self._source(node)
+        return replace(source, number=self._put(Activation(ACTIVATED[node.target]), source.number))
 
     def divided(self, node: FxNode) -> list[Value]:
         """Parts side by side: of equal sizes, or of those that are said."""
@@ -589,6 +598,7 @@ FUNCTIONS_READ: dict[Any, Callable[[Reading, FxNode], Any]] = {
     **dict.fromkeys(("mean", torch.mean), Reading.mean), **dict.fromkeys(("flip", torch.flip), Reading.turned),
     **dict.fromkeys(("chunk", torch.chunk, "split", torch.split), Reading.divided),
     **dict.fromkeys((torch.cat, torch.concat, "cat"), Reading.joined_side_by_side), **dict.fromkeys(LIMITED, Reading.limited),
-    **dict.fromkeys(ENTRY_BY_ENTRY, Reading.entry_by_entry), **dict.fromkeys(JOINED, Reading.joined),
+    **dict.fromkeys(ENTRY_BY_ENTRY, Reading.entry_by_entry), **dict.fromkeys(ACTIVATED, Reading.activated),
+    **dict.fromkeys(JOINED, Reading.joined),
 }  # fmt: skip
 """Functions and methods, and how they are read; any other may do what a module does."""

@@ -254,6 +254,11 @@ class BinaryCrossEntropy(Addable):
     domain: ClassVar[tuple[float, float]] = (0.0, 1.0)
 
     @property
+    def link(self) -> str:
+        """The activation that it applies itself, if it does."""
+        return "sigmoid" if self.from_logits else ""
+
+    @property
     def name(self) -> str:
         """binary_cross_entropy, or binary_cross_entropy_from_logits."""
         return f"binary_cross_entropy{'_from_logits' if self.from_logits else ''}"
@@ -287,6 +292,11 @@ class Poisson(Addable):
 
     target: ClassVar[TargetKind] = "values"
     domain: ClassVar[tuple[float, float]] = (0.0, math.inf)
+
+    @property
+    def link(self) -> str:
+        """The activation that it applies itself, if it does."""
+        return "exp" if self.from_log else ""
 
     @property
     def name(self) -> str:
@@ -395,6 +405,11 @@ class Weighted(Addable):
     def domain(self) -> tuple[float, float] | None:
         """From where to where the numbers before the weight may lie."""
         return getattr(self.loss, "domain", None)
+
+    @property
+    def link(self) -> str:
+        """The activation that the loss applies itself, if it does."""
+        return getattr(self.loss, "link", "")
 
     @property
     def name(self) -> str:

@@ -13,7 +13,9 @@ from chainrule.descriptions import described
 from chainrule.display import Shown
 from chainrule.errors import LossError, OptionError, OptionTypeError
 from chainrule.graph import Node, scope
+from chainrule.nn.activations import ACTIVATIONS
 from chainrule.nn.build import Parameter
+from chainrule.spelling import listed
 
 TargetKind: TypeAlias = Literal["values", "measured", "weighted", "labels", "margin"]
 """What a loss compares with: numbers in the output's shape; those and then the standard error of each, (batch, 2k); those and then the
@@ -23,7 +25,8 @@ weight of the example, (batch, k + 1); class labels (batch,); or numbers or labe
 class Loss(Protocol):
     """One term of the objective that compares outputs with targets.
 
-    A loss may moreover have a `domain`, (least, largest): from where to where its targets may lie.
+    A loss may moreover have a `domain`, (least, largest): from where to where its targets may lie; and a `link`, the name of an
+    activation that it applies to outputs itself: predictions of numbers are given through it, in the units of the targets.
     """
 
     @property
@@ -107,13 +110,20 @@ class L1(Addable):
 
 
 def require_term(term: object) -> None:
-    """Raises: OptionTypeError for what is neither a loss nor a penalty."""
+    """Raises: OptionTypeError for what is neither a loss nor a penalty, OptionError for a link that is no activation."""
     fields = ("name", "formula") if isinstance(term, L1 | L2) else ("name", "formula", "target")
     if isinstance(term, type) or not callable(term) or not all(isinstance(getattr(term, field, None), str) for field in fields):
         raise OptionTypeError(
             f"{shown(term)} was given as a loss",
             expected="a loss by its name, a loss object (with name, formula and target), or a sum of them",
             remedy='write "cross_entropy", or CrossEntropy() + L2(1e-4)',
+        )
+    link: object = getattr(term, "link", "")
+    if link not in ("", *ACTIVATIONS):
+        raise OptionError(
+            f"a loss with link={shown(link)}",
+            expected=f"the name of an activation that it applies to outputs itself: one of {listed(ACTIVATIONS)}",
+            remedy="leave link out where it takes outputs as they are",
         )
 
 

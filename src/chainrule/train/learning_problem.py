@@ -24,7 +24,6 @@ from chainrule.graph import Array, Graph, Node, compute, constant, input_node, s
 from chainrule.graph.arraylike import Unchanging
 from chainrule.immutable import immutable
 from chainrule.nn import (
-    ACTIVATIONS,
     Activation,
     Built,
     Export,
@@ -40,6 +39,7 @@ from chainrule.nn import (
     sigmoid_input,
     softmax_input,
 )
+from chainrule.nn.layers import activation_named
 from chainrule.train.batches import batch_sizes
 from chainrule.train.clock import SCALARS, Clock
 from chainrule.train.contracts import require_gradients as require_clipped
@@ -267,20 +267,17 @@ class LearningProblem(Unchanging, Shown):
         """Whether it can be counted how many outputs are right."""
         return self.classes is not None
 
-    @cached_property
-    def _losses(self) -> set[str]:
-        """The names of the losses, those of weighted ones without their weights."""
-        return {(loss.loss if isinstance(loss, Weighted) else loss).name for loss in self.objective.losses}
-
     @property
     def link(self) -> str:
         """The function that makes numbers to fit of the outputs, where the loss takes these for logarithms or logits; else ""."""
-        return next((LINKS[name] for name in self._losses & LINKS.keys()), "") if self.dataset_info.classes is None else ""
+        if self.dataset_info.classes is not None:
+            return ""
+        return next((link for loss in self.objective.losses if (link := getattr(loss, "link", ""))), "")
 
     @property
     def probabilities(self) -> str:
         """How predictions become probabilities: "as they are" after softmax or sigmoid, by "softmax" or "sigmoid" of logits, or "none"."""
-        names = self._losses
+        names = {(loss.loss if isinstance(loss, Weighted) else loss).name for loss in self.objective.losses}
         if softmax_input(self.output) is not None or sigmoid_input(self.output) is not None or self.link == "sigmoid":
             return "as they are"
         if "cross_entropy_from_logits" in names:
@@ -433,7 +430,7 @@ class LearningProblem(Unchanging, Shown):
         """The outputs in the units of the targets."""
         scaling = self.dataset_info.target_scaling
         with scope("output"):
-            output = ACTIVATIONS[self.link](output) if self.link else output
+            output = activation_named(self.link)(output) if self.link else output
             if scaling is None or scaling.is_none:
                 return output
             # The offset may be so large that float32 would lose what is added to it.
@@ -503,10 +500,6 @@ class LearningProblem(Unchanging, Shown):
     def _made_initial_state(self, slots: tuple[str, ...], given: Mapping[str, Array] | None = None) -> Mapping[str, Node]:
         states = self.states if self.batch_size is None else self.carried(self.batch_size)
         return first_values(self.parameters, states, slots, self.dtype, given)
-
-
-LINKS = {"poisson_from_log": "exp", "binary_cross_entropy_from_logits": "sigmoid"}
-"""Losses of numbers that squash outputs themselves, each with the activation that does it."""
 
 
 def _at_any_rate(optimizer: Optimizer) -> Optimizer:

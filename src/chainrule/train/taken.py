@@ -59,7 +59,7 @@ def in_its_units(initial: Any, network: Layer, built: Callable[[], Built], data:
     """
     if initial is None or isinstance(initial, Mapping):
         return data
-    words = "as the network has it that layers were taken from"
+    words = "in the units of the network that layers were taken from"
     before, was, _ = _source(initial)
     inputs, targets = data.scaling, data.target_scaling
     if isinstance(initial, tuple):

@@ -25,34 +25,47 @@ NEAR = 1024 * 1024
 def near_by(kernels: Sequence[Kernel], vector_bytes: int, registers: int) -> list[Kernel]:
     """The kernels, in which products with a large result that one kernel reads go through the rows with that kernel."""
     found = list(kernels)
-    for kernel in kernels:
-        is_there = any(other is kernel for other in found)
-        reader = _reader(kernel, found) if is_there else None
-        joined = None if reader is None else _joined(kernel, reader, vector_bytes, registers)
-        if reader is not None and joined is not None:
-            found[_place(found, reader)] = joined
-            del found[_place(found, kernel)]
+    large = {id(kernel): kernel.writes[0] for kernel in kernels if _is_large(kernel)}
+    # Looked for once: of a deep network there are many kernels, and mostly nothing is large.
+    users = _users(kernels, {id(buffer) for buffer in large.values()}) if large else {}
+    joined = set[int]()
+    for place, kernel in enumerate(kernels):
+        if id(kernel) not in large or place in joined:
+            continue
+        reader = _reader(kernels, place, users[id(large[id(kernel)])])
+        made = None if reader is None or reader in joined else _joined(kernel, kernels[reader], vector_bytes, registers)
+        if reader is not None and made is not None:
+            joined |= {place, reader}
+            found[reader] = made
+    return [own for place, own in enumerate(found) if own is not kernels[place] or place not in joined]
+
+
+def _is_large(kernel: Kernel) -> bool:
+    """Whether a product's result does not stay in the cache."""
+    if not isinstance(kernel.core, Product) or len(writes := kernel.writes) != 1:
+        return False
+    return writes[0].kind == "arena" and writes[0].nbytes >= FAR_APART
+
+
+def _users(kernels: Sequence[Kernel], wanted: set[int]) -> dict[int, list[tuple[int, bool]]]:
+    """Who touches each of these buffers: the places of kernels, and whether they write it."""
+    found: dict[int, list[tuple[int, bool]]] = {number: [] for number in wanted}
+    for place, kernel in enumerate(kernels):
+        for buffers, writes in ((kernel.reads, False), (kernel.writes, True)):
+            for number in {id(buffer) for buffer in buffers} & wanted:
+                found[number].append((place, writes))
     return found
 
 
-def _place(kernels: Sequence[Kernel], kernel: Kernel) -> int:
-    return next(place for place, other in enumerate(kernels) if other is kernel)
-
-
-def _reader(kernel: Kernel, kernels: Sequence[Kernel]) -> Kernel | None:
-    """The one kernel that reads a product's large result, if the product may wait for it."""
-    if not isinstance(kernel.core, Product) or len(kernel.writes) != 1:
+def _reader(kernels: Sequence[Kernel], place: int, users: Sequence[tuple[int, bool]]) -> int | None:
+    """The place of the one kernel that reads a product's large result, if the product may wait for it."""
+    kernel, readers = kernels[place], [user for user, writes in users if not writes]
+    if len(readers) != 1 or len(users) != 2 or not _reads_whole(kernels[readers[0]], kernel.writes[0]):
         return None
-    (large,) = kernel.writes
-    readers = [other for other in kernels if any(buffer is large for buffer in other.reads)]
-    if large.kind != "arena" or large.nbytes < FAR_APART or len(readers) != 1 or not _reads_whole(readers[0], large):
-        return None
-    writers = [other for other in kernels if any(buffer is large for buffer in other.writes)]
-    between = kernels[_place(kernels, kernel) + 1 : _place(kernels, readers[0])]
     needed = {id(buffer) for buffer in kernel.reads}
-    changed = [buffer for other in between for buffer in other.writes]
+    changed = [buffer for other in kernels[place + 1 : readers[0]] for buffer in other.writes]
     is_free = all(buffer.kind not in {"state", "next"} and id(buffer) not in needed for buffer in changed)
-    return readers[0] if len(writers) == 1 and is_free else None
+    return readers[0] if is_free else None
 
 
 def _reads_whole(reader: Kernel, large: Buffer) -> bool:

@@ -325,5 +325,5 @@ def _text(steps: Sequence[LayerStep], parts: Sequence[PeerPart]) -> str:
     )
 
 
-JAX = Peer("JAX", tuple(LAYERS), FORMULAS.values(), ACTIVATIONS, _parts, _text, lambda _, __, label: label)
+JAX = Peer("JAX", tuple(LAYERS), FORMULAS.values(), _parts, _text, lambda _, __, label: label)
 """JAX: a function of the parameters and the input; arrays have our names and our axes."""

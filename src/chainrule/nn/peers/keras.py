@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import cast
 
 from chainrule.nn.peers.export import Scale
-from chainrule.nn.peers.keras_layers import ACTIVATIONS, FORMULAS, LAYERS
+from chainrule.nn.peers.keras_layers import FORMULAS, LAYERS
 from chainrule.nn.peers.parts import ARITHMETIC, FUNCTIONS, Joint, LackingError, LayerStep, Peer, PeerPart, call, row_of
 from chainrule.nn.peers.steps import identity, is_chain
 
@@ -99,7 +99,6 @@ KERAS = Peer(
     "Keras",
     tuple(LAYERS),
     FORMULAS.values(),
-    (*ACTIVATIONS, "leaky_relu"),
     _parts,
     _text,
     lambda _, part, label: f"{part.name}/{label}",

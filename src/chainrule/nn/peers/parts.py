@@ -11,7 +11,6 @@ from chainrule.display import Shown
 from chainrule.graph import Array, Op, Shape
 from chainrule.immutable import immutable
 from chainrule.nn.formula import Formula
-from chainrule.nn.layers import Activation
 from chainrule.nn.normalisation import BatchNorm, GroupNorm, LayerNorm
 from chainrule.nn.recurrent import Recurrent
 
@@ -246,23 +245,19 @@ Parts: TypeAlias = "Callable[[LayerStep], Iterator[PeerPart]]"
 class Peer:
     """A library that networks are written in: what it is called, the layers that it has, and how its networks are written.
 
-    formulas: the texts of the formulas that are a layer there, activations: the names of such functions; any other is what its graph is
-    made of. parts: the parts of a network.
+    formulas: the texts of the formulas that are a layer there; any other is what its graph is made of. parts: the parts of a network.
     text: the code of the whole. key: the name of an array by the number of the part, the part and the array's label.
     """
 
     title: str
     kinds: Sequence[type]
     formulas: Collection[str]
-    activations: Collection[str]
     parts: Callable[[Sequence[LayerStep]], list[PeerPart]]
     text: Callable[[Sequence[LayerStep], Sequence[PeerPart]], str]
     key: Callable[[int, PeerPart, str], str]
 
     def has(self, layer: object) -> bool:
         """Whether there is such a layer."""
-        if isinstance(layer, Activation):
-            return layer.function == "linear" or layer.function in self.activations
         return layer.text in self.formulas if isinstance(layer, Formula) else type(layer) in self.kinds
 
 

@@ -17,7 +17,7 @@ from chainrule.nn.layers import Activation, Dense, Dropout, Flatten, Reshape
 from chainrule.nn.peers.export import Export
 from chainrule.nn.peers.parts import ARITHMETIC, FUNCTIONS, Joint, LackingError, LayerStep, Peer, PeerPart, call, row_of
 from chainrule.nn.peers.pytorch_layers import LAYERS, Order
-from chainrule.nn.peers.pytorch_modules import ACTIVATIONS, FORMULAS
+from chainrule.nn.peers.pytorch_modules import FORMULAS
 from chainrule.nn.peers.steps import behind, is_chain, lines_of, takers_of
 
 HELPERS = {
@@ -57,6 +57,12 @@ HELPERS = {
     def forward(self, x):
         found = x.to(torch.float64) / self.factor + self.offset
         return found.to(self.made.dtype) if self.inside else found
+''',
+    "Exp": '''class Exp(torch.nn.Module):
+    """exp of each number."""
+
+    def forward(self, x):
+        return torch.exp(x)
 ''',
     "Permute": '''class Permute(torch.nn.Module):
     """Axes in another order."""
@@ -366,7 +372,5 @@ def _shown(shape: Shape, order: Order) -> str:
     return f"({', '.join(map(str, ('batch', *sizes)))}){', channels first' if first else ''}"
 
 
-PYTORCH = Peer(
-    "PyTorch", tuple(LAYERS), FORMULAS.values(), ACTIVATIONS, _parts, _text, lambda _, part, label: f"{part.name}.{label}"
-)
+PYTORCH = Peer("PyTorch", tuple(LAYERS), FORMULAS.values(), _parts, _text, lambda _, part, label: f"{part.name}.{label}")
 """PyTorch: a Sequential of modules; an array is called by the number of its module, as in its state_dict."""

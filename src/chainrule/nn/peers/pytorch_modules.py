@@ -19,7 +19,8 @@ ACTIVATIONS = {
     "softmax": "Softmax(dim=-1)",
 }
 """The modules of activation functions."""
-
+OWN = {"exp": "Exp()"}
+"""Modules of our own making, for functions that PyTorch has no module for."""
 
 FORMULAS = {
     "ReLU6": "min(max(x, 0), 6)", "Softsign": "x/(1 + abs(x))", "Tanhshrink": "x - tanh(x)", "Mish": "x*tanh(softplus(x))",
@@ -43,6 +44,9 @@ def module(kind: str, *given: object, **named: object) -> str:
 def activated(step: LayerStep, activation: str) -> Iterator[PeerPart]:
     """The module of an activation function; none for a linear one."""
     if activation == "linear":
+        return
+    if activation in OWN:
+        yield PeerPart(OWN[activation])
         return
     if activation not in ACTIVATIONS:
         raise LackingError(step, f'activation "{activation}"')

@@ -127,7 +127,7 @@ class _Reader:
             return self.put(_between(node, Padded(amounts)), self.value(node.inputs[0]))
         if op is ops.concatenate and whole and node.attributes["axis"] == node.type.ndim - 1:
             return self.put(_joint_step(node, Joint(op, (None,) * len(node.inputs))), *map(self.value, node.inputs))
-        if op.is_activation and name in ACTIVATIONS and not node.attributes and self.has(Activation(name)):
+        if op.is_activation and name in ACTIVATIONS and not node.attributes:
             return self.put(_between(node, Activation(name)), self.value(node.inputs[0]))
         if op.kind == "elementwise" and whole and not node.attributes:
             return self.entry_by_entry(node)
