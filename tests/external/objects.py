@@ -467,6 +467,17 @@ class Gated(nn.Module):
         return self.out(self.norm(a + 0.1 * a * torch.sigmoid(b))).squeeze(-1)
 
 
+class Rates(nn.Module):
+    """Counts to be expected: a function that is no module there stands twice, behind linear ones."""
+
+    def __init__(self):
+        super().__init__()
+        self.hidden, self.out = nn.Linear(3, 4), nn.Linear(4, 2)
+
+    def forward(self, x):
+        return torch.exp(self.out(self.hidden(x).exp().clamp(max=3.0)))
+
+
 class Added(nn.Module):
     def __init__(self, inner):
         super().__init__()
@@ -500,6 +511,7 @@ BROUGHT = {
     "resnet": (resnet, drawn((3, 8, 8))), "u-net": (UNet(), drawn((1, 8, 8))), "siamese": (Siamese(), drawn((3,), (3,))),
     "heads": (Heads(by_name=False), drawn((4,))), "heads by name": (Heads(by_name=True), drawn((4,))),
     "equation": (Pinn(), drawn((1,), (1,))), "squeeze and excite": (Squeezed(), drawn((2, 4, 4))), "gated": (Gated(), drawn((3,))),
+    "rates": (Rates(), drawn((3,))),
     "double": (nn.Linear(3, 2).double(), drawn((3,)).double()),
     "statistics alone": (nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4, affine=False), nn.Linear(4, 2)), drawn((3,))),
     "instances": (nn.Sequential(nn.Conv2d(2, 4, 3), nn.InstanceNorm2d(4), nn.Flatten(), nn.Linear(36, 2)), drawn((2, 5, 5))),
