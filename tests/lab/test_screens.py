@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule.errors import OptionError
+from chainrule.errors import DataError, OptionError
 from chainrule.lab.desk import Desk
+from chainrule.lab.screens.digits import Digits
 from chainrule.lab.session import Session
 
 RANDOM = np.random.default_rng(0)
@@ -78,3 +79,23 @@ def test_weights_by_hand_keep_the_best(desk):
         assert desk.read("hand", {})["cost"] <= before
     assert desk.read("hand", {})["draws"] == 3
     assert desk.read("hand", {})["first"] == first["cost"]
+
+
+def test_what_an_act_has_overtaken_is_read_again(monkeypatch):
+    """A drawing that is wiped between two looks of the reading at it."""
+    made = Desk(Session(cr.Training("784-2", (RANDOM.normal(size=(20, 784)), np.arange(20) % 2), batch_size=10)))
+    screen = next(screen for screen in made.screens if isinstance(screen, Digits))
+    made.act("draw", {"strokes": [[[0.5, 0.1], [0.5, 0.9]]]})
+
+    def wiped():
+        if screen.strokes:
+            made.act("draw", {"strokes": []})
+        return True
+
+    monkeypatch.setattr(screen, "_suits", wiped)
+    assert made.read("drawn", {})["pixels"] is None
+    monkeypatch.setattr(screen, "strokes", [np.zeros((0, 2))])  # what is wrong whenever it is asked stays an error
+    monkeypatch.setattr(screen, "_suits", lambda: True)
+    with pytest.raises(DataError, match="nothing drawn"):
+        made.read("drawn", {})
+    made.close()

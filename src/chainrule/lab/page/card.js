@@ -1,6 +1,6 @@
 // The card of a weight or bias: its number, its derivative beside a finite difference, C over it; the number can be dragged.
 
-import { $, after, ask, store, tell } from "./store.js";
+import { $, after, ask, in_turn, store, tell } from "./store.js";
 import { numeral, t } from "./words.js";
 import { css, made } from "./paint.js";
 import { draw_network } from "./network.js";
@@ -61,19 +61,10 @@ function draw_cost({line, costs, value, cost, derivative}) {
   context.fillText(t("w from {low} to {high}; up: C", { low: numeral(line[0]), high: numeral(line.at(-1)) }), left, canvas.height - 6);
 }
 
-let setting = false, wanted = null;
-async function set_value(value) {  // while it is dragged, one request at a time
-  wanted = value;
-  if (setting || !card.chosen) return;
-  setting = true;
-  while (wanted !== null) {
-    const now = wanted;
-    wanted = null;
-    await tell("set", { ...card.chosen, value: now });
-    await refresh_card();
-  }
-  setting = false;
-}
+let wanted = 0;
+const set_wanted = in_turn(async () => { await tell("set", { ...card.chosen, value: wanted }); await refresh_card(); });
+/** @param {number} value */
+function set_value(value) { wanted = value; if (card.chosen) set_wanted(); }
 
 /** Attaches the controls of the card. */
 export function start_card() {

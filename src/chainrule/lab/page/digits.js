@@ -1,6 +1,6 @@
 // Digits: drawn by mouse, pen, touch or keys and recognised; guessed against the network; an edge detector painted; weights set by hand.
 
-import { $, after, latest, store, tell } from "./store.js";
+import { $, after, in_turn, latest, store, tell } from "./store.js";
 import { numeral, t } from "./words.js";
 import { css, made, rgb } from "./paint.js";
 import { draw as draw_view } from "./view.js";
@@ -55,23 +55,12 @@ function show_strokes() {
   }
 }
 
-let sending = false, wanted = false;
-async function send() {  // while it is drawn, one request at a time
-  wanted = true;
-  if (sending) return;
-  sending = true;
-  while (wanted) {
-    wanted = false;
-    await tell("draw", { strokes });
-    await drawn();
-  }
-  sending = false;
-}
+const send = in_turn(async () => { await tell("draw", { strokes }); await drawn(); });
 
 async function drawn() {
   const found = await latest("drawn");
   if (!found) return;
-  if (!sending && !drawing) strokes = found.strokes;
+  if (!send.busy && !drawing) strokes = found.strokes;
   show_strokes();
   paint_pixels($("seen"), found.pixels);
   bars($("digit-answer"), found.classes, found.answer, 1);
@@ -176,7 +165,7 @@ function start_grid() {
 
 // ---- all weights by hand
 
-let of_hand = null, setting = false, next_value = null;
+let of_hand = null;
 async function hand() {
   const found = await latest("hand");
   if (!found) return;
@@ -192,25 +181,17 @@ async function hand() {
   $("hand-learned").textContent = learned ? t("One epoch, {steps} steps in {seconds} s: C from {before} to {after}.", learned) : "";
 }
 
-async function set_weight(value) {  // while it is dragged, one request at a time
-  next_value = value;
-  if (setting) return;
-  setting = true;
-  while (next_value !== null) {
-    const now = next_value;
-    next_value = null;
-    await tell("set", { name: of_hand.name, index: of_hand.index, value: now });
-    await hand();
-  }
-  setting = false;
-}
+const set_weight = in_turn(async () => {
+  await tell("set", { name: of_hand.name, index: of_hand.index, value: +$("hand-value").value });
+  await hand();
+});
 
 function start() {
   start_canvas();
   start_grid();
   $("begin-digits").onclick = () => after(tell("digits"));
   $("another").onclick = () => after(tell("another"));
-  $("hand-value").oninput = () => set_weight(+$("hand-value").value);
+  $("hand-value").oninput = set_weight;
   $("hand-value").onchange = () => after();
   for (const [id, action] of [["hand-next", "next_weight"], ["hand-draw", "draw_weights"], ["hand-give-up", "give_up"]]) $(id).onclick = () => after(tell(action));
 }

@@ -1,13 +1,13 @@
 // Pictures that suit this run: one at a time, live, with controls for what it depends on; as a film over the steps; and the nudge of ∇C.
 
-import { $, after, ask, say, show, shown, store, tell, words_of } from "./store.js";
+import { $, after, ask, in_turn, say, show, shown, store, tell, words_of } from "./store.js";
 import { numeral, t } from "./words.js";
 import { made, options } from "./paint.js";
 import { draw as draw_view } from "./view.js";
 
 /** @type {any[]} the pictures that suit */
 let known = [];
-let view = null, asked = "", listed = "", busy = false, again = false, film = null, timer = 0;
+let view = null, asked = "", listed = "", film = null, timer = 0;
 
 const given = () => JSON.parse(shown("pictures.given"));
 const chosen = () => known.find(each => each.name === shown("pictures.name")) ?? known[0];
@@ -25,26 +25,20 @@ async function refresh() {
   await load();
 }
 
-/** Asks for the picture where something has changed, and draws it; one request at a time, the last wish wins. */
-async function load() {
-  again = true;
-  if (busy || !known.length) return;
-  busy = true;
-  while (again && !film) {
-    again = false;
-    const wish = { name: chosen().name, given: given() }, now = JSON.stringify([wish, store.state.hash]);
-    if (now === asked) continue;
-    asked = now;
-    try {
-      const found = await ask("picture", wish);
-      if (film) continue;
-      draw(found.view);
-      $("pictures-cost").textContent = numeral(found.cost);
-      $("pictures-step").textContent = t("step {step}, live", found);
-    } catch (error) { say(words_of(error)); }
-  }
-  busy = false;
-}
+/** Asks for the picture where something has changed, and draws it. */
+const load = in_turn(async () => {
+  if (film || !known.length) return;
+  const wish = { name: chosen().name, given: given() }, now = JSON.stringify([wish, store.state.hash]);
+  if (now === asked) return;
+  asked = now;
+  try {
+    const found = await ask("picture", wish);
+    if (film) return;
+    draw(found.view);
+    $("pictures-cost").textContent = numeral(found.cost);
+    $("pictures-step").textContent = t("step {step}, live", found);
+  } catch (error) { say(words_of(error)); }
+});
 
 function draw(found) {
   if (view) view.update(found); else view = draw_view($("view"), found);

@@ -69,6 +69,20 @@ export function say(text, language = "") {
   $("message").hidden = !text;
 }
 
+/** Has `work` done, and once more if it is called for meanwhile: one request at a time, the last wish wins. @param {() => Promise<void>} work */
+export function in_turn(work) {
+  let wanted = false;
+  const run = Object.assign(async () => {
+    wanted = true;
+    if (run.busy) return;
+    run.busy = true;
+    try {
+      while (wanted) { wanted = false; await work(); }
+    } finally { run.busy = false; }
+  }, { busy: false });
+  return run;
+}
+
 /** @type {(() => Promise<void>)[]} */
 const followers = [];
 /** Has a function called after everything that somebody does. @param {() => Promise<void>} function_ */
