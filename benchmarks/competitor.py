@@ -27,7 +27,7 @@ AVX2 = {
     "OPENBLAS_CORETYPE": "Haswell",
     "NPY_DISABLE_CPU_FEATURES": "AVX512F AVX512CD AVX512_SKX AVX512_CLX AVX512_CNL AVX512_ICL",
 }
-"""What keeps each of them from wider instructions, as on most laptops."""
+"""What keeps each of them from wider instructions, as on most laptops. JAX's products (YNNPACK) ask the processor alone: see narrow.c."""
 
 
 def cores() -> list[int]:

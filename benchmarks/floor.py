@@ -1,8 +1,9 @@
-"""Compiles floor.c with gcc, where there is one, and calls it."""
+"""Compiles floor.c and narrow.c with gcc, where there is one, and calls them."""
 
 from __future__ import annotations
 
 import ctypes
+import os
 import platform
 import shutil
 import subprocess
@@ -24,6 +25,18 @@ def compile_floor(folder: Path, narrow: bool = False) -> Path | None:
     source = Path(__file__).with_name("floor.c")
     subprocess.run(["gcc", *_FLAGS, *target, "-o", made, source, "-lm"], check=True)
     return made
+
+
+def hide_wide(folder: Path) -> dict[str, str]:
+    """Variables of a process that then sees a processor without AVX-512, made in `folder`; none where that cannot be done."""
+    made, tried = folder / "narrow.so", folder / "narrow"
+    if shutil.which("gcc") is None or platform.system() != "Linux" or platform.machine() not in {"x86_64", "AMD64"}:
+        return {}
+    source = Path(__file__).with_name("narrow.c")
+    subprocess.run(["gcc", "-O2", "-shared", "-fPIC", "-o", made, source], check=True)
+    subprocess.run(["gcc", "-DTRY", "-o", tried, source], check=True)
+    found = {"LD_PRELOAD": str(made)}
+    return found if subprocess.run([tried], env={**os.environ, **found}, check=False).returncode == 0 else {}
 
 
 def open_floor(path: Path | str) -> ctypes.CDLL:

@@ -73,6 +73,7 @@ WORKLOADS = {
         Workload("W8", **_CURVE, copies=32),
         Workload("W9", **_DIGITS, kind="prediction"),
         Workload("W10", **_DIGITS, kind="process"),
+        Workload("W11", (784, 1024, 1024, 10), "relu", "cross_entropy", "mnist", 256, "adam", 1e-3),
     )
 }
 
@@ -118,6 +119,7 @@ REQUIREMENTS = (
     Requirement("W9", 8e6, measure="10 000 rows", sense="per second"),
     Requirement("W10", 0.75, measure="cold caches", sense="seconds"),
     Requirement("W10", 0.75, measure="warm caches", sense="seconds"),
+    Requirement("W11", 1.15, "peer"),
 )
 
 NARROW_REQUIREMENTS = (

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from workloads import Array, Data, Workload
 
-_DENSE = frozenset({"W1", "W2", "W3", "W4", "W5", "W8", "W9", "W10"})
+_DENSE = frozenset({"W1", "W2", "W3", "W4", "W5", "W8", "W9", "W10", "W11"})
 _ALL = _DENSE | {"W6", "W7"}
 
 
