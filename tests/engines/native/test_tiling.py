@@ -10,7 +10,7 @@ from programs import forget
 
 import chainrule as cr
 from chainrule import ops
-from chainrule.engines.native import tiling
+from chainrule.engines.native import engine, steps, tiling
 from chainrule.engines.native.engine import NativeEngine
 from chainrule.graph import Array, Graph, input_node
 
@@ -104,3 +104,51 @@ def test_convolutions_learn_the_same_bits_by_blocks(net, monkeypatch):
     whole = learned(1)
     assert "by blocks" not in whole.lowered("schedule")
     assert {run.hash for run in runs} == {whole.hash}
+
+
+def test_tiles_with_a_row_less_cover_the_rows_and_leave_no_tile_with_few_sums():
+    some = 0
+    for height in range(1, 400):
+        for most, vectors in ((6, 2), (14, 2), (4, 3), (8, 1), (16, 1), (3, 4)):
+            tiles = -(-height // most)
+            cut = tiling.Tiling(8, -(-height // tiles), vectors, swapped=False, packed=False, height=height, width=8 * vectors)
+            wide = -(-height // cut.rows) - cut.narrow
+            if cut.narrow:
+                some += 1
+                assert wide >= 0
+                assert wide * cut.rows + cut.narrow * (cut.rows - 1) == height
+                assert height % cut.rows * vectors < 8
+    assert some > 100
+
+
+@pytest.mark.parametrize("rows", [157, 128, 33, 13, 7])
+@pytest.mark.parametrize("threads", THREADS)
+def test_such_tiles_are_shared_and_exact(rows, threads, monkeypatch):
+    """157 rows are cut so where there are 32 registers, the others where there are 16."""
+    random = np.random.default_rng(rows)
+    given = {"x": np.rint(random.normal(size=(rows, 60)) * 3), "y": np.rint(random.normal(size=(60, 40)) * 3)}
+    given = {name: array.astype(np.float32) for name, array in given.items()}
+    x, y = (input_node(name, array.shape, "float32") for name, array in given.items())
+    monkeypatch.setattr(steps, "SHARED_COST", 1)
+    found = NativeEngine(threads).compile(Graph({"product": x @ y, "twice": (x @ y) * 2}))(given)
+    np.testing.assert_array_equal(found["product"], given["x"] @ given["y"])
+    np.testing.assert_array_equal(found["twice"], 2 * (given["x"] @ given["y"]))
+    guarded = NativeEngine(2, is_guarded=True).compile(Graph({"product": x @ y}))(given)
+    np.testing.assert_array_equal(guarded["product"], found["product"])
+
+
+def test_weights_that_move_where_they_lie_do_so_once(monkeypatch):
+    """An update rides on the product that makes its gradient: rows that two threads both computed would move twice."""
+    monkeypatch.setattr(steps, "SHARED_COST", 1)
+    monkeypatch.setattr(tiling, "LARGE", 64 * 1024)  # else panels would be shared, not rows
+    monkeypatch.setattr(engine, "_is_little", lambda *_: False)
+    random = np.random.default_rng(0)
+    data = (random.normal(size=(99, 157)), np.arange(99) % 2)
+
+    def learned(threads: int) -> str:
+        forget()
+        return cr.fit("157-32-2", data, epochs=2, batch_size=33, threads=threads, evaluate_every=0).hash
+
+    found = {learned(threads) for threads in THREADS}
+    monkeypatch.setattr(tiling.Tiling, "narrow", 0)
+    assert found == {learned(1)}

@@ -148,7 +148,7 @@ class ProductWriter:
                     at = self.emitter.number((0, *contiguous(self.kernel.extents[:-1])), Point([*batch, row]))
                     self._tile_at(batch, row, rows, column, columns, packed, terms, f.offset(own, at, tiles.wide * self.size))
 
-            self._turns(limits, tiles.height, tiles.rows, tile)
+            self._turns(limits, tiles.height, tiles.rows, tile, tiles.narrow)
 
         self._turns(None, width, tiles.wide, panel)
 
@@ -156,13 +156,17 @@ class ProductWriter:
         """The columns start ... start + width − 1 of the result, tile by tile."""
         tiles = self.tiles
         packed = self._pack(batch, start, width, -(-width // tiles.lanes), self._all) if tiles.packed else None
-        self._turns(limits, tiles.height, tiles.rows, lambda row, rows: self._tile(batch, row, rows, start, width, packed))
+        self._turns(
+            limits, tiles.height, tiles.rows, lambda row, rows: self._tile(batch, row, rows, start, width, packed), tiles.narrow
+        )
 
-    def _turns(self, limits: tuple[Value, Value] | None, extent: int, size: int, write: Callable[[Value, int], None]) -> None:
+    def _turns(
+        self, limits: tuple[Value, Value] | None, extent: int, size: int, write: Callable[[Value, int], None], narrow: int = 0
+    ) -> None:
         """Writes pieces of a size, by their start and extent: all of them, or those with numbers between the limits.
 
-        The last, ragged piece has code of its own, and is done by whom it falls to. Of an extent that is given its rows go one by one,
-        or it is a whole one, in which rows stand for others that are not there: see `_rows`.
+        The last `narrow` pieces have one row less, or else the last, ragged one what is left: they have code of their own. Of an extent
+        that is given its rows go one by one, or it is a whole one, in which rows stand for others that are not there: see `_rows`.
         """
         f = self.emitter.f
         if isinstance(extent, Extent) and (self._is_short or size == 1):
@@ -176,7 +180,7 @@ class ProductWriter:
             with f.loop(whole, extent, may_be_empty=True) as loop:
                 write(loop.index, 1)
             return
-        full = extent // size
+        full = -(-extent // size) - narrow if narrow else extent // size
         with ExitStack() as stack:
             if full and limits is None:
                 loop = stack.enter_context(f.loop(0, full))
@@ -185,7 +189,15 @@ class ProductWriter:
                 stack.enter_context(f.when(f.compare("slt", limits[0], f.index(full))))
                 loop = stack.enter_context(f.loop(limits[0], f.intrinsic("smin", limits[1], f.index(full))))
                 write(f.binary("mul", loop.index, f.index(size)), size)
-        if extent % size:
+        if narrow:
+            first, last = f.index(full), f.index(full + narrow)
+            with ExitStack() as stack:
+                if limits is not None:
+                    stack.enter_context(f.when(f.compare("sgt", limits[1], first)))
+                    first, last = f.intrinsic("smax", limits[0], first), limits[1]
+                loop = stack.enter_context(f.loop(first, last))
+                write(f.binary("add", f.binary("mul", loop.index, f.index(size - 1)), f.index(full)), size - 1)
+        elif extent % size:
             with ExitStack() as stack:
                 if limits is not None:
                     stack.enter_context(f.when(f.compare("sgt", limits[1], f.index(full))))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from math import prod
 
-from chainrule.engines.native.builder import ELEMENTS, bytes_of
+from chainrule.engines.native.builder import ELEMENTS, Extent, bytes_of
 from chainrule.engines.native.kernels import Kernel, Product
 from chainrule.immutable import immutable
 
@@ -19,6 +19,8 @@ BLOCK_BYTES = 256 * 1024
 """Of such a block, and of the sums so far of a group of panels: what the second cache holds beside the rest."""
 LEAST_BLOCK, LARGEST_BLOCK = 64, 512
 """Values of k in a block: with fewer, keeping sums takes longer than adding to them."""
+BUSY = 8
+"""Sums at a time that keep the multipliers busy: two a cycle, four cycles each."""
 GROUPS = 8
 """Into how many groups of panels a product by blocks is cut at least, if it has as many panels: what threads can share."""
 
@@ -40,6 +42,13 @@ class Tiling:
     """How many turns of the sum's outermost loop a block has, where the sum goes by blocks."""
     group: int = 1
     """How many panels take their turns at a block."""
+
+    @property
+    def narrow(self) -> int:
+        """How many tiles have one row less, where the last would else have too few sums to keep the multipliers busy."""
+        left = -self.height % self.rows if self.rows > 1 and not isinstance(self.height, Extent) else 0
+        few = left and (self.rows - left) * self.vectors < BUSY
+        return left if few and left <= self.height // self.rows + 1 else 0
 
     @property
     def wide(self) -> int:
