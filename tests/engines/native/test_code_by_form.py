@@ -11,7 +11,7 @@ from chainrule import ops
 from chainrule.engines import Loop
 from chainrule.engines.native import engine as native_engine
 from chainrule.engines.native import module, program, steps
-from chainrule.engines.native.builder import Extent, Value
+from chainrule.engines.native.builder import Extent, Stride, Value
 from chainrule.engines.native.engine import NativeEngine
 from chainrule.engines.native.machine import host
 from chainrule.graph import Graph, constant, form_of, input_node, scope
@@ -184,6 +184,47 @@ def test_a_shorter_last_batch_adds_no_kernel():
     assert even.count("define void @kernel_") == ragged.count("define void @kernel_")
 
 
+OF_WIDTH = {
+    "dense": lambda width: [cr.Dense(width, "tanh"), cr.Dense(width, "relu")],
+    "dropout and norms": lambda width: [cr.Dense(width), cr.Dropout(0.2), cr.BatchNorm(), cr.LayerNorm()],
+    "filters": lambda width: [cr.Reshape((4, 1)), cr.Conv1D(width, 2, "tanh"), cr.MaxPool(2), cr.Flatten()],
+    "over time": lambda width: [cr.Reshape((4, 1)), cr.LSTM(width)],
+    "embedded": lambda width: [cr.Function(lambda x: cr.ops.cast(x > 0, "int64")), cr.Embedding(2, width), cr.Flatten()],
+}
+
+
+@pytest.mark.parametrize("name", OF_WIDTH)
+@pytest.mark.parametrize("width", [1, 2, 3, 5, 8, 9, 15, 17, 31, 33, 70])
+def test_code_that_is_given_a_width_gives_the_bits_of_code_that_has_it(monkeypatch, name, width):
+    def learned():
+        forgotten()
+        network = cr.Sequential(*OF_WIDTH[name](width), cr.Dense(3, "softmax"))
+        run = cr.fit(network, (MORE, np.arange(300) % 3), epochs=1, batch_size=70, optimizer=cr.Adam(0.01))
+        return run.hash, run.predict(MORE)
+
+    found, outputs = learned()
+    monkeypatch.setattr(module, "WIDE", 10**6)
+    known, expected = learned()
+    assert found == known
+    np.testing.assert_array_equal(outputs, expected)
+
+
+@wide
+def test_networks_that_differ_in_width_have_the_same_kernels():
+    """As long as as many lanes hold them, and no two of their numbers are the same by chance."""
+
+    def kernels(inputs, width, classes):
+        data = (np.zeros((300, inputs)), np.arange(300) % classes)
+        run = cr.fit(f"{inputs}-{width}-{classes} tanh softmax", data, epochs=1, batch_size=70, optimizer=cr.Adam(0.01))
+        return run.trainer.program.code.module.general
+
+    assert kernels(4, 5, 3) == kernels(4, 6, 3) == kernels(4, 7, 3)
+    assert kernels(4, 9, 3) == kernels(4, 13, 3)
+    assert kernels(4, 17, 3) == kernels(4, 31, 3)
+    assert kernels(20, 17, 10) == kernels(20, 25, 11)
+    assert kernels(4, 5, 3) != kernels(4, 9, 3)
+
+
 @wide
 def test_a_program_takes_kernels_that_are_in_memory_and_they_stay_as_long(monkeypatch):
     monkeypatch.setattr(program, "_kernels", WeakValueDictionary())  # others keep theirs
@@ -229,5 +270,16 @@ def test_no_code_depends_on_an_extent_that_it_is_given():
         extent.__eq__,
         extent.__bool__,
     ):
+        with pytest.raises(AssertionError, match="depends on it"):
+            use(4)
+
+
+def test_no_code_depends_on_a_stride_that_it_is_given_but_that_it_is_neither_0_nor_1():
+    stride = Stride(Value("i64", 1, "%n"))
+    assert stride
+    assert stride != 0
+    assert stride != 1
+    assert ((4 * stride) * 3).factor == 12
+    for use in (stride.__add__, stride.__rsub__, stride.__floordiv__, stride.__mod__, stride.__lt__, stride.__eq__):
         with pytest.raises(AssertionError, match="depends on it"):
             use(4)

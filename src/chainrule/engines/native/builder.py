@@ -57,10 +57,45 @@ class Extent(int):
         raise AssertionError("code that is given the number of its turns depends on it")
 
     __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __floordiv__ = __mod__ = __neg__ = __bool__ = _unknown
-    __eq__ = __lt__ = __le__ = __gt__ = __ge__ = __index__ = __hash__ = _unknown
+    __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = __index__ = __hash__ = _unknown
 
     def __str__(self) -> str:
         return "as many as given"
+
+
+class Stride(int):
+    """How far apart entries stand, where a function is given the number: two at least, so that it is neither 0 nor 1."""
+
+    def __new__(cls, value: Value, factor: int = 1) -> Stride:
+        """`factor` times what a function is given as `value`."""
+        made = super().__new__(cls)
+        made.value, made.factor = value, factor
+        return made
+
+    value: Value
+    factor: int
+
+    def __mul__(self, other: int) -> Stride:
+        return Stride(self.value, self.factor * other)
+
+    __rmul__ = __mul__
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __eq__(self, other: object) -> bool:
+        if other not in (0, 1):
+            raise AssertionError("code that is given a stride depends on it")
+        return False
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    def _unknown(self, *_: object) -> Never:
+        raise AssertionError("code that is given a stride depends on it")
+
+    __add__ = __radd__ = __sub__ = __rsub__ = __floordiv__ = __mod__ = __neg__ = _unknown
+    __lt__ = __le__ = __gt__ = __ge__ = __index__ = __hash__ = _unknown
 
 
 @dataclass
@@ -184,7 +219,9 @@ class LlvmFunction:
         return self.constant(x.element, x.lanes, number)
 
     def index(self, number: int) -> Value:
-        """A constant i64."""
+        """A constant i64, or a stride that is given."""
+        if isinstance(number, Stride):
+            return self.binary("mul", number.value, self.index(number.factor))
         return Value("i64", 1, str(number))
 
     def vector(self, element: str, numbers: Sequence[float]) -> Value:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import prod
 
@@ -67,6 +67,8 @@ class ProductWriter:
     tiles: Tiling
     scratch: Value | None
     unrolled: int = UNROLLED
+    masks: dict[int, Value | None] = field(default_factory=dict[int, Value | None])
+    """Of a width that is given, the lanes of each vector that count; found once, where a function begins."""
 
     @cached_property
     def element(self) -> str:
@@ -110,6 +112,9 @@ class ProductWriter:
         if tiles.block:
             group = tiles.group * tiles.wide
             self._turns(panels, tiles.width, group, lambda start, width: self._group(start, width, rows))
+            return
+        if isinstance(tiles.width, Extent):
+            self._panel(batch, self.emitter.f.index(0), tiles.width, rows)
             return
         self._turns(panels, tiles.width, tiles.wide, lambda start, width: self._panel(batch, start, width, rows))
 
@@ -203,7 +208,17 @@ class ProductWriter:
                     stack.enter_context(f.when(f.compare("sgt", limits[1], f.index(full))))
                 write(f.index(full * size), extent % size)
 
+    def _vectors(self, width: int) -> int:
+        """How many vectors hold so many columns; of a width that is given all of a panel may be needed."""
+        return self.tiles.vectors if isinstance(width, Extent) else -(-width // self.tiles.lanes)
+
     def _mask(self, width: int, vector: int) -> Value | None:
+        if isinstance(width, Extent):
+            if vector not in self.masks:
+                f, lanes = self.emitter.f, self.tiles.lanes
+                with f.at_entry():
+                    self.masks[vector] = self.emitter.mask_of_turn(width, f.index(vector * lanes), lanes)
+            return self.masks[vector]
         left = width - vector * self.tiles.lanes
         return None if left >= self.tiles.lanes else self.emitter.mask(left, self.tiles.lanes)
 
@@ -299,7 +314,7 @@ class ProductWriter:
         sums: Value | None = None,
     ) -> None:
         """A tile's sums over all terms, or over some, which are added to those that stand at `sums`."""
-        f, vectors = self.emitter.f, -(-width // self.tiles.lanes)
+        f, vectors = self.emitter.f, self._vectors(width)
         terms = terms or self._all
         over = f"{terms.count} k" if not self.core.parts else f"{terms.count} of {self.core.parts}"
         offsets = self._rows(row, rows)
@@ -334,7 +349,7 @@ class ProductWriter:
     ) -> _Operands:
         """Where a tile's terms are read."""
         f, lanes = self.emitter.f, self.tiles.lanes
-        vectors = -(-width // lanes)
+        vectors = self._vectors(width)
         place, step, _ = self._side("tall")
         tall = f.offset(self._start(place, batch), row, step * self.size)
         tall = tall if terms.first is None else f.offset(tall, terms.first, place.at[-len(self.core.loops)] * self.size)

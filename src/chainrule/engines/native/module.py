@@ -27,7 +27,7 @@ from math import prod
 
 from chainrule.engines.engine import Loop
 from chainrule.engines.native.buffers import ALIGNMENT, plan_buffers
-from chainrule.engines.native.builder import ELEMENTS, Extent, LlvmFunction, Value, bytes_of
+from chainrule.engines.native.builder import ELEMENTS, Extent, LlvmFunction, Stride, Value, bytes_of
 from chainrule.engines.native.collapse import collapsed
 from chainrule.engines.native.cuts import Cut, cut
 from chainrule.engines.native.forms import KernelForm, may_differ, memory_key, with_numbers
@@ -202,13 +202,13 @@ class _Common:
     places: tuple[int, ...] = ()
     """Of the extents that the function is given."""
     is_general: bool = False
-    """Whether it is given extents and constants: then other programs use it too."""
+    """Whether it is given extents, strides and constants: then other programs use it too."""
 
     @property
     def numbers(self) -> list[Value]:
         """What it is given beside where its buffers lie."""
-        extents = [Value("i64", 1, str(self.form.extents[place])) for place in self.places]
-        return [*extents, *self.form.constants] if self.is_general else []
+        given = [*(self.form.extents[place] for place in self.places), *self.form.strides]
+        return [*(Value("i64", 1, str(number)) for number in given), *self.form.constants] if self.is_general else []
 
 
 class _OwnMemory(_StepMemory):
@@ -382,7 +382,7 @@ class Module:
         return self.is_quick and self.machine.vector_bytes >= WIDE and all(form.extents) and not uses_scratch
 
     def _general(self, step: CompiledStep, kernel: Kernel, form: KernelForm) -> _Common:
-        """The function of a kernel for any number of turns; its name says all that its code depends on."""
+        """The function of a kernel for any numbers; its name says all that its code depends on."""
         places = may_differ(kernel, step.tilings.get(id(kernel)))
         fixed = [None if place in places else extent for place, extent in enumerate(form.extents)]
         depends_on = self.machine, cut(kernel, self.machine.vector_bytes), fixed, form.key
@@ -462,7 +462,9 @@ class Module:
         if call.is_general:
             given = f.arguments[2 + len(form.buffers) :]
             extents = dict(enumerate(form.extents)) | {place: Extent(n) for place, n in zip(call.places, given, strict=False)}
-            kernel, tiles = with_numbers(kernel, tiles, list(extents.values()), given[len(call.places) :])
+            rest = given[len(call.places) :]
+            strides = {known: Stride(n) for known, n in zip(form.strides, rest, strict=False)}
+            kernel, tiles = with_numbers(kernel, tiles, list(extents.values()), strides, rest[len(strides) :])
         self._write(kernel, tiles, how, _OwnMemory(self, step, f, form), None)
         return f
 

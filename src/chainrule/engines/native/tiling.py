@@ -57,8 +57,8 @@ class Tiling:
 
     @property
     def panels(self) -> int:
-        """How many panels of V vectors the width has."""
-        return -(-self.width // self.wide)
+        """How many panels of V vectors the width has; a width that is given is one."""
+        return 1 if isinstance(self.width, Extent) else -(-self.width // self.wide)
 
     @property
     def cuts_panels(self) -> bool:
