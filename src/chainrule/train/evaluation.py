@@ -35,18 +35,25 @@ class Scores(Shown):
 class Evaluator(Shown):
     """Evaluates a problem's network on one set of examples, again and again; or those of several that differ in numbers only.
 
-    replicas: how many each problem has; the scores are those of the first one's, then those of the second's.
+    replicas: how many each problem has; the scores are those of the first one's, then those of the second's. others: how many examples
+    there are in sets that are evaluated beside this one: one code does for all of them.
     """
 
     def __init__(
-        self, problems: Sequence[LearningProblem], engine: Engine, examples: Examples, replicas: int, calls: int | None = None
+        self,
+        problems: Sequence[LearningProblem],
+        engine: Engine,
+        examples: Examples,
+        replicas: int,
+        calls: int | None = None,
+        others: Sequence[int] = (),
     ) -> None:
         problem, replicas_of_all = problems[0], replicas * len(problems)
         self.problem, self.count = problem, len(examples)
         self.examples = examples
         self.sizes = sizes_of(problem, self.count)
         self.supply = Supply(examples)
-        loop, numbers = joined([loop_of(each, self.count) for each in problems])
+        loop, numbers = joined([loop_of(each, self.count, *others) for each in problems])
         self.scalars = {
             name: np.repeat(values, replicas)[:, None].repeat(len(self.sizes), 1) for name, values in numbers.items()
         }
@@ -77,9 +84,9 @@ def sizes_of(problem: LearningProblem, count: int) -> Array:
     return problem.pieces(count, BATCH)
 
 
-def loop_of(problem: LearningProblem, count: int) -> Loop:
-    """The loop that evaluates so many examples."""
-    return problem.evaluation_loop(set(sizes_of(problem, count).tolist()))
+def loop_of(problem: LearningProblem, *counts: int) -> Loop:
+    """The loop that evaluates so many examples, or so many."""
+    return problem.evaluation_loop({size for count in counts for size in sizes_of(problem, count).tolist()})
 
 
 def decide(outputs: Array, threshold: float) -> Array:

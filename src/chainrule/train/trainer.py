@@ -358,7 +358,7 @@ class Trainer(InPieces):
 
     def _answer(self, wish: Steps | ScoresOf) -> Piece | Scores:
         """What this training computes for itself."""
-        return self._run_piece(wish.until) if isinstance(wish, Steps) else self.evaluate(wish.part)
+        return self._run_piece(wish.until) if isinstance(wish, Steps) else self._scores(wish.part, self.watched)
 
     def _go_on(self, interrupt: Interrupt, callbacks: tuple[Callback, ...]) -> Course:
         search = self.settings.optimizer.search
@@ -484,10 +484,15 @@ class Trainer(InPieces):
         found = dict(self.data.parts())
         if part not in found:
             raise unknown(f"part {part!r}", part, found)
+        return self._scores(part)
+
+    def _scores(self, part: str, beside: Sequence[str] = ()) -> Scores:
+        """The scores of a part, by code that does for those beside it too."""
         if part not in self._evaluators:
-            every = self.settings.evaluate_every
-            looks = 1 + (self.settings.epochs // every if every else 0)
-            self._evaluators[part] = Evaluator([self.problem], self.engine, found[part], self.settings.replicas, looks)
+            found, settings = dict(self.data.parts()), self.settings
+            looks = 1 + (settings.epochs // settings.evaluate_every if settings.evaluate_every else 0)
+            counts = [len(found[name]) for name in beside]
+            self._evaluators[part] = Evaluator([self.problem], self.engine, found[part], settings.replicas, looks, counts)
         return self._evaluators[part](self.state)
 
     def _tell(self, callbacks: tuple[Callback, ...], kind: Literal["steps", "epoch", "end"]) -> None:

@@ -283,3 +283,17 @@ def test_no_code_depends_on_a_stride_that_it_is_given_but_that_it_is_neither_0_n
     for use in (stride.__add__, stride.__rsub__, stride.__floordiv__, stride.__mod__, stride.__lt__, stride.__eq__):
         with pytest.raises(AssertionError, match="depends on it"):
             use(4)
+
+
+def test_curves_of_all_parts_are_made_by_one_code_and_a_single_look_by_its_own(tmp_path):
+    data = (np.random.default_rng(0).normal(size=(157, 4)), np.arange(157) % 3)
+    run = cr.fit("4-5-3 tanh softmax", data, epochs=2, batch_size=30, folder=tmp_path / "run")
+    programs = {part: evaluator.program for part, evaluator in run.trainer._evaluators.items()}
+    sizes = {part: len(examples) for part, examples in run.trainer.data.parts() if part in programs}
+    assert len(programs) == 2
+    assert {program.code for program in programs.values()} == {programs["training"].code}
+    assert set(programs["training"].loop.graphs) == set(sizes.values())
+    opened = cr.open_run(run.folder, data=data)
+    for part, curve in run.history.epochs[-1].parts.items():
+        np.testing.assert_equal(dict(opened.trainer.evaluate(part).values), dict(curve))
+        assert set(opened.trainer._evaluators[part].program.loop.graphs) == {sizes[part]}

@@ -1,7 +1,7 @@
-"""The form of a kernel: what its code depends on, but for where its buffers lie and for its numbers: turns of its loops, strides, constants.
+"""The form of a kernel: what its code depends on, but for where its buffers lie, and its numbers: turns of loops, strides, constants.
 
 Kernels of one form with the same numbers are one function. Where code is made quickly those with other numbers are too, which it is given:
-those of a step and of the shorter one at the end of an epoch, of training and of evaluation, of one network and of the next, which is wider.
+those of a step and of the shorter one at the end of an epoch, of training and of evaluation, of one network and of a wider one.
 """
 
 from __future__ import annotations
