@@ -132,6 +132,18 @@ def test_where_little_is_to_be_done_code_is_made_quickly_and_anew_for_more(tmp_p
     assert more.at(little.trainer.step).hash == little.hash
 
 
+def test_a_first_prediction_is_made_quickly_and_code_for_many_once_there_are_many():
+    run = trained(DEEP["dense"](2))
+    first, programs = run.predict(X), run._programs
+    assert programs._first.report()["code"] == "made quickly"
+    assert "program" not in vars(programs)
+    many = run.predict(np.concatenate([X] * 320))  # 12 800 rows are the 50 batches of a first prediction
+    assert programs.program.report()["code"] == "made to run fast"
+    np.testing.assert_array_equal(many[:40], first)
+    np.testing.assert_array_equal(run.predict(X), first)
+    np.testing.assert_array_equal(run.predictor()(X), first)
+
+
 # ---- kernels for any number of turns
 
 
