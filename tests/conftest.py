@@ -36,6 +36,7 @@ os.environ.setdefault("CHAINRULE_CACHE", _cache.name)
 # packages have theirs there already.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
+import pytest  # noqa: E402
 from hypothesis import settings  # noqa: E402  (it loads NumPy)
 
 # The long door asks for examples that nobody has seen; everywhere else a failure must be the change's, not the dice's.
@@ -48,6 +49,11 @@ collect_ignore = ["mutants/run.py"]
 """A program of its own, which imports what only `make mutants` installs."""
 collect_ignore_glob = ["external/*"]
 """Suites of other libraries, which `make external` names: they import what only it installs."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that wait for a browser come first: the first worker waits while the others compute, and not all of them at the end."""
+    items.sort(key=lambda item: "browser" not in getattr(item, "fixturenames", ()))
 
 
 def pytest_collection_finish() -> None:

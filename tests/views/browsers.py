@@ -19,9 +19,13 @@ from PIL import Image
 
 from chainrule.graph import Array
 
-CHROMIUM = next((found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None)
+# The same pages with a third less work: the shell has no window around them, with tabs and menus, that nobody sees.
+BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
+CHROMIUM = next((found for name in BROWSERS if (found := shutil.which(name))), None)
 RSVG = shutil.which("rsvg-convert")
-needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="needs a browser: apt-get install chromium fonts-dejavu-core")
+needs_browser = pytest.mark.skipif(
+    CHROMIUM is None, reason="needs a browser: apt-get install chromium-headless-shell fonts-dejavu-core"
+)
 needs_rsvg = pytest.mark.skipif(RSVG is None, reason="needs rsvg-convert: apt-get install librsvg2-bin fonts-dejavu-core")
 
 

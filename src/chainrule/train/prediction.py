@@ -19,6 +19,8 @@ from chainrule.train.learning_problem import LearningProblem
 
 SIZES = (256, 16, 1)
 """Batches that any number of rows is cut into; a row gives the same bits in each of them."""
+FEW = 50
+"""Batches that `predict` counts on at first: where these are little work, making good code for more would take most of the time."""
 
 
 class Predictor(Unchanging, Shown):
@@ -70,17 +72,25 @@ class Predictor(Unchanging, Shown):
 
 
 class Programs:
-    """The compiled prediction loop of a problem, made when it is first needed."""
+    """The compiled prediction loop of a problem, made when it is first needed, and once more when it is needed often."""
 
     def __init__(self, problem: LearningProblem, engine: Engine, replicas: int) -> None:
         self.problem, self.engine, self.replicas = problem, engine, replicas
+        self._done = 0  # batches
 
     @cached_property
     def program(self) -> LoopProgram:
-        """The loop over batches of inputs in the data's dtype."""
+        """The loop over batches of inputs in the data's dtype, for any number of them."""
+        return self._made(None)
+
+    @cached_property
+    def _first(self) -> LoopProgram:
+        return self._made(FEW)
+
+    def _made(self, batches: int | None) -> LoopProgram:
         nothing = {"x": np.zeros((0, *self.problem.dataset_info.input_shape), self.problem.dataset_info.input_dtype)}
         loop = self.problem.prediction_loop(set(SIZES) if self.problem.size == 1 else {self.problem.size})
-        return self.engine.compile_loop(loop, nothing, self.replicas)
+        return self.engine.compile_loop(loop, nothing, self.replicas, batches)
 
     def blocks(self, count: int) -> Array:
         """The batches that `count` rows are cut into. Raises: DataError where the network is made for batches of its own size."""
@@ -92,9 +102,11 @@ class Programs:
 
     def predict(self, x: Array, state: Mapping[str, Array]) -> Array:
         """The outputs of all replicas: (replicas, n, k)."""
-        order = np.tile(np.arange(len(x)), (self.replicas, 1))
-        program = self.program.over({"x": x})
-        return program.run(program.load(state), order, self.blocks(len(x)), {}).stacked["output"]
+        order, blocks = np.tile(np.arange(len(x)), (self.replicas, 1)), self.blocks(len(x))
+        self._done += len(blocks)
+        is_first = self._done <= FEW and "program" not in vars(self)
+        program = (self._first if is_first else self.program).over({"x": x})
+        return program.run(program.load(state), order, blocks, {}).stacked["output"]
 
 
 def row_blocks(count: int) -> Array:

@@ -298,6 +298,7 @@ def test_only_own_files_are_deleted_and_parts_of_dead_processes_go(tmp_path):
         path.write_bytes(bytes(5000))
     for path in (stranger, old):
         os.utime(path, (time.time() - 7200,) * 2)
+    cache = Cache(cache.folder, 3300)  # as another process: what lies there is looked at by its first put
     cache.put(KEY, CODE[:1000])
     assert (stranger.exists(), young.exists(), old.exists()) == (True, True, False)
     assert cache.get(KEY) == CODE[:1000]

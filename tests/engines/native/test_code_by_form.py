@@ -5,11 +5,11 @@ from weakref import WeakValueDictionary
 
 import numpy as np
 import pytest
+from programs import forget
 
 import chainrule as cr
 from chainrule import ops
 from chainrule.engines import Loop
-from chainrule.engines.native import engine as native_engine
 from chainrule.engines.native import module, program, steps
 from chainrule.engines.native.builder import Extent, Stride, Value
 from chainrule.engines.native.engine import NativeEngine
@@ -132,13 +132,24 @@ def test_where_little_is_to_be_done_code_is_made_quickly_and_anew_for_more(tmp_p
     assert more.at(little.trainer.step).hash == little.hash
 
 
+def test_a_first_prediction_is_made_quickly_and_code_for_many_once_there_are_many():
+    run = trained(DEEP["dense"](2))
+    first, programs = run.predict(X), run._programs
+    assert programs._first.report()["code"] == "made quickly"
+    assert "program" not in vars(programs)
+    many = run.predict(np.concatenate([X] * 320))  # 12 800 rows are the 50 batches of a first prediction
+    assert programs.program.report()["code"] == "made to run fast"
+    np.testing.assert_array_equal(many[:40], first)
+    np.testing.assert_array_equal(run.predict(X), first)
+    np.testing.assert_array_equal(run.predictor()(X), first)
+
+
 # ---- kernels for any number of turns
 
 
-def forgotten():
-    """As a process begins: nothing has been compiled."""
-    native_engine._module_of.cache_clear()
-    native_engine._code_of.cache_clear()
+def gone():
+    """As a process begins: nothing that nobody holds is in memory either. It walks through all that the tests before this one left."""
+    forget()
     gc.collect()
 
 
@@ -167,7 +178,7 @@ def test_code_that_is_given_its_numbers_gives_the_bits_of_code_that_has_them(mon
     given = short(name, batch_size)
     assert ("@kernel_" in quick_text(given)) == (host().vector_bytes >= module.WIDE)
     monkeypatch.setattr(module, "WIDE", 10**6)
-    forgotten()
+    forget()
     known = short(name, batch_size)
     assert "@kernel_" not in quick_text(known)
     assert known.hash == given.hash
@@ -235,13 +246,13 @@ def test_a_program_takes_kernels_that_are_in_memory_and_they_stay_as_long(monkey
     def code_of(one):
         return one.program.code
 
-    forgotten()
+    gone()
     alone = trainer(6)
     size = code_of(alone).machine_code.size
     alone.train_until(4)
     wanted = alone.hash
     del alone
-    forgotten()
+    gone()
     first = trainer(5)
     code_of(first)
     second = trainer(6)
@@ -249,13 +260,13 @@ def test_a_program_takes_kernels_that_are_in_memory_and_they_stay_as_long(monkey
     assert code_of(second).machine_code.size < 0.8 * size
     second.train_until(2)
     del first
-    forgotten()
+    gone()
     assert code_of(second).module.general <= set(program._kernels)
     second.train_until(4)
     assert second.hash == wanted
     names = code_of(second).module.general
     del second
-    forgotten()
+    gone()
     assert not names & set(program._kernels)
 
 

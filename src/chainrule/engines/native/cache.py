@@ -29,7 +29,7 @@ _SECRET_BYTES, _SIGNATURE_BYTES = 32, 32
 _ENTRY, _UNFINISHED = ".code", ".part"
 _ABANDONED = 3600.0  # seconds after which an unfinished file is that of a process that died
 _BETWEEN_LOOKS = 64
-"""Entries that a process puts before it looks again how large all are: of thousands that takes tens of milliseconds."""
+"""Entries that a process puts before it looks again what lies there and how large all are: of thousands that takes tens of milliseconds."""
 _left: dict[tuple[Path, int], tuple[int, int]] = {}
 """Of each folder and limit: how many bytes, and how many entries, this process may put before it looks again."""
 
@@ -105,10 +105,10 @@ class Cache:
             content = MAGIC + _signature(self._secret(), key, code) + code
             with _Unfinished(self.folder, content) as part:
                 part.replace(self._path(key))
-            self._tidy()
             room, count = _left.get((self.folder, self.limit), (0, 0))
             room, count = room - len(content), count - 1
             if room < 0 or count < 0:
+                self._tidy()
                 room, count = self._trim(), _BETWEEN_LOOKS
             _left[self.folder, self.limit] = room, count
 
