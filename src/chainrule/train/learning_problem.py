@@ -292,7 +292,7 @@ class LearningProblem(Unchanging, Shown):
 
     def _is_undecided(self, answer: float) -> bool:
         """Whether a single output of this value costs as much for one of two classes as for the other: tried, whatever the loss is."""
-        weighted = any(loss.target == "weighted" for loss in self.objective.losses)
+        weighted = self.objective.beside == "a weight"
         if self.output.shape[1:] != (1,) or not (self.classifies or weighted):
             return False
         has_labels = self.dataset_info.classes is not None
@@ -410,8 +410,7 @@ class LearningProblem(Unchanging, Shown):
             shape = self.dataset_info.input_shape
             built = build_network(self.network, shape, dtype=self.dtype, x=self._scaled(x), data=x, **how)
             if self._said is None or self._said.losses:
-                wanted = {loss.target for loss in self._said.losses} if self._said else set[str]()
-                require_fitting(built.output, self.dataset_info, wanted)
+                require_fitting(built.output, self.dataset_info, self._said or Objective(()))
             elif not built.terms:
                 raise LossError(
                     "an objective without a loss, for a network without auxiliary losses",
@@ -446,7 +445,7 @@ class LearningProblem(Unchanging, Shown):
 
     def targets_seen(self, y: Array) -> Array:
         """Targets (n, ...) as the cost sees them, labels as they are: numbers scaled, and the errors behind them in the same unit."""
-        measured = any(loss.target == "measured" for loss in self.objective.losses)
+        measured = self.objective.beside == "standard errors"
         return seen(y, self.dataset_info.target_scaling, self.output.shape[-1], measured=measured)
 
     def _objective_terms(self, built: Built, y: Node) -> tuple[dict[str, Node], dict[str, Node]]:
