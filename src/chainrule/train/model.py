@@ -195,8 +195,8 @@ class Model(Shown):
 
     @checked
     def decide(self, x: Any) -> Array:
-        """The label that each row of outputs stands for: (n,), int64."""
-        return decide(self.quantities(x, {"output"})["output"], self.problem.threshold)
+        """The label that each row of predictions stands for: (n,), int64."""
+        return decide(self.problem.in_target_units(self.quantities(x, {"output"})["output"]), self.problem.threshold)
 
     @checked
     def costs(self, x: Any, y: Any) -> Array:
