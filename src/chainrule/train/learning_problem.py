@@ -299,17 +299,20 @@ class LearningProblem(Unchanging, Shown):
         """The single output that costs least where two classes are equally likely: tried, whatever the loss is; of several the middle."""
         reach = output_range(self.output)
         low, high = max(float(reach.low.max()), -_FAR), min(float(reach.high.min()), _FAR)
-        places = np.unique(np.clip(np.arange(-2000, 2001) / 200, low, high))  # borders such as ½ and 1 are among them
+        # Borders such as ½ and 1 are among the first places.
+        middle, places = 0.0, cast("Array", np.unique(np.clip(np.arange(-2000, 2001) / 200, low, high)))
         for _ in range(4):
             try:
                 costs = self._even_costs(places)
             except Exception:  # the loss wants an output of its own kind, or is code of a user's own
                 return 0.0
+            if len(places) < 2 or np.isnan(costs).all():
+                return 0.0
             least = places[costs <= np.nanmin(costs) + 1e-12]
             middle, step = float(least[0] + least[-1]) / 2, float(places[1] - places[0])
             if len(least) > 2 or abs(middle) == _FAR:
                 break
-            places = np.linspace(max(least[0] - step, low), min(least[-1] + step, high), 201)
+            places = cast("Array", np.linspace(max(float(least[0]) - step, low), min(float(least[-1]) + step, high), 201))
         return 0.0 if abs(middle) == _FAR else round(middle, 5) + 0.0
 
     def _even_costs(self, places: Array) -> Array:
