@@ -42,7 +42,7 @@ MADE_BY_THE_LIBRARY = {
     "form_of", "is_frame", "run_passes", "scope", "scope_root", "share_common", "topological_order", "building", "layer_scope",
     "prediction_history",
     "batch_sizes", "class_probabilities", "decide", "evaluation_of", "minimise", "usual_batch_size", "usual_network",
-    "with_error", "loop_key", "split_values", "unroll", "simplify_algebra", "scan",
+    "with_error", "class_shares", "r_squared_text", "loop_key", "split_values", "unroll", "simplify_algebra", "scan",
     "threefry2x32", "check_gradient", "resume", "open_run", "read_csv", "read_npy", "read_npz", "read_idx", "from_dataframe",
     "from_table", "read_table", "as_table", "mnist", "ising", "ising_temperatures", "materials_table",
     "composite_bulk_modulus", "coupled_motion", "places", "picture", "landscape", "opinion_texts", "text_vocabulary",

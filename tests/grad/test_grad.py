@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from chainrule import ops
+from chainrule import nn, ops
 from chainrule.derivatives import grad, hvp, jvp, require_gradients, vjp
 from chainrule.errors import GraphError, ShapeError
 from chainrule.graph import Graph, Node, check, compute, constant, input_node, parameter, parse_graph, scope
@@ -256,6 +256,21 @@ def test_jvp_by_a_complex_step() -> None:
     np.testing.assert_allclose(
         compute([ours], BOUND)[0], np.imag(compute([outputs()], moved)[0]) / 1e-20, rtol=1e-12, atol=1e-13
     )
+
+
+@pytest.mark.parametrize("layer", [nn.RNN(2), nn.GRU(2), nn.LSTM(2), nn.Bidirectional(nn.RNN(2))], ids=str)
+def test_jvp_through_time_by_a_complex_step(layer) -> None:
+    """A loop takes along what its derivative does not go by; the leaf that turns the reverse product round must not stay in it."""
+    built = nn.build_network(layer, (4, 3), dtype="float64")
+    wrt = [item.node for item in built.parameters.values()]
+    random = np.random.default_rng(1)
+    at = {node: random.normal(size=node.shape) for node in (*wrt, built.input)}
+    along = {node: random.normal(size=node.shape) for node in wrt}
+    moved = {node: value + 1e-20j * along.get(node, 0.0) for node, value in at.items()}
+    ours = jvp(built.output, wrt, [constant(along[node]) for node in wrt])
+    assert ours is not None
+    by_step = np.imag(compute([built.output], moved)[0]) / 1e-20
+    np.testing.assert_allclose(compute([ours], at)[0], by_step, rtol=1e-11, atol=1e-12)
 
 
 def test_hvp_against_jax() -> None:

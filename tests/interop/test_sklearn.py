@@ -406,9 +406,10 @@ def test_a_search_has_no_epochs_and_says_where_it_did_not_end():
     assert done.loss_ == pytest.approx(loss)
 
 
-def test_scores_of_the_validation_part_are_kept():
+@pytest.mark.parametrize("alpha", [0.0, 1e-4])
+def test_scores_of_the_validation_part_are_kept(alpha):
     for kind, y in ((MLPClassifier, LABELS), (MLPRegressor, NUMBERS)):
-        model = kind((8,), **FAST | {"max_iter": 12}, early_stopping=True).fit(X, y)
+        model = kind((8,), **FAST | {"max_iter": 12, "alpha": alpha}, early_stopping=True).fit(X, y)
         assert len(model.validation_scores_) == model.n_iter_
         assert model.best_validation_score_ == max(model.validation_scores_)
         assert model.best_loss_ is None

@@ -10,6 +10,7 @@ from chainrule.errors import DataError, OptionError
 from chainrule.lab.desk import Desk
 from chainrule.lab.screens.digits import Digits
 from chainrule.lab.session import Session
+from chainrule.lab.watcher import Watcher
 
 RANDOM = np.random.default_rng(0)
 SESSIONS = {
@@ -99,3 +100,32 @@ def test_what_an_act_has_overtaken_is_read_again(monkeypatch):
     with pytest.raises(DataError, match="nothing drawn"):
         made.read("drawn", {})
     made.close()
+
+
+UNSURE = {"hinge": ("2-4-1 tanh", "hinge"), "squares": ("2-4-1 tanh", "mean_squared_error"), "several": ("2-4-2 tanh", "hinge")}
+
+
+@pytest.mark.parametrize("name", UNSURE)
+def test_what_is_no_probability_is_painted_as_the_class_that_is_decided(name):
+    network, loss = UNSURE[name]
+    session = Session(cr.Training(network, cr.data.moons(n=60), batch_size=10, loss=loss, optimizer=cr.Adam(0.05)))
+    session.forward(60)
+    x = session.training.dataset.test.x
+    shares = Watcher(session.trainer, x)(session.trainer.state)["output"]
+    run = cr.train.Run(session.trainer)
+    assert [run.dataset_info.classes[c] for c in shares.argmax(axis=1)] == run.classify(x)
+    assert set(shares.ravel()) == {0.0, 1.0}
+    with pytest.raises(OptionError, match="probabilities of a network without them"):
+        cr.train.class_probabilities(run.predict(x), run.problem.probabilities)
+
+
+def test_a_drawn_digit_has_a_probability_only_where_the_network_gives_one():
+    whole = cr.data.mnist()
+    data = cr.data.Dataset("digits", whole.train[:100], test=whole.test[:20], scaling=whole.scaling, classes=whole.classes)
+    for loss, last in (("hinge", "linear"), ("cross_entropy", "softmax")):
+        desk = Desk(Session(cr.Training(f"784-4-10 relu {last}", data, batch_size=32, loss=loss)))
+        desk.act("draw", {"strokes": [[[0.5, 0.2], [0.5, 0.8]]]})
+        found = desk.read("drawn", {})
+        assert found["probable"] == (loss == "cross_entropy")
+        assert sum(found["answer"]) == pytest.approx(1.0)
+        desk.close()

@@ -184,3 +184,11 @@ def test_steps_that_are_padding_stay_padding_all_along_the_way(layer: cr.nn.Laye
         ahead[step] = 1e-5
         slope = np.diff(run.predict(np.stack([x[example] - ahead, x[example] + ahead]))[:, 0])[0] / 2e-5
         assert found.gradient[step] == pytest.approx(slope, rel=1e-5)
+
+
+def test_an_answer_beside_itself_is_refused_by_its_name_at_both_doors() -> None:
+    run = cr.fit("2-4-2 tanh softmax", cr.data.moons(60), epochs=3)
+    (own,) = run.classify(run.data.test.x[3:4])
+    with pytest.raises(OptionError, match=f"why {own} and not {own}") as told:
+        run.why(3, instead_of=own)
+    assert cr.errors.command_words(told.value.remedy) == "leave --instead-of out"

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from sklearn.metrics import r2_score
 
 import chainrule as cr
+from chainrule.cli.application import application
 from chainrule.errors import DataError
 from chainrule.sklearn import MLPRegressor, NeuralNetworkRegressor
+from chainrule.views.report import report_page
 
 RANDOM = np.random.default_rng(0)
 X = RANDOM.normal(size=(80, 2))
@@ -109,3 +114,19 @@ def test_a_weight_above_1_is_no_share_of_a_whole() -> None:
     y = np.c_[np.eye(2)[(X[:, 0] > 0).astype(int)], np.full(len(X), 5.0)]
     run = cr.fit("2-6-2 tanh softmax", (X, y), loss=cr.Weighted(cr.SquaredError()), epochs=30, optimizer=cr.Adam(0.05))
     assert np.mean(run.predict(X).argmax(axis=1) == y[:, :2].argmax(axis=1)) > 0.9
+
+
+@pytest.mark.parametrize("beside", ["errors", "weight"])
+def test_what_stands_behind_one_number_is_told_and_drawn_as_what_it_is(beside: str, tmp_path: Path) -> None:
+    x, other = X[:, :1], RANDOM.uniform(0.5, 2.0, len(X))
+    data = cr.data.from_arrays(x, np.c_[Y[:, 1], other], split=None)
+    loss = "chi_squared" if beside == "errors" else cr.Weighted(cr.SquaredError())
+    run = cr.fit(None, data, loss=loss, epochs=1, folder=tmp_path)
+    assert run.problem.output.shape[1:] == (1,), "the network that is decided ends with as many units as numbers are compared"
+    told = f"1 number to fit, with {'standard errors' if beside == 'errors' else 'a weight'}"
+    assert told in report_page(run)
+    shown = CliRunner().invoke(application, ["show", str(run.folder)], terminal_width=200).output
+    assert told in " ".join(shown.split())
+    fit = cr.pictures.fit_1d(run)
+    assert ("errors" in fit.numbers and len(fit.numbers["errors"]) > 0) == (beside == "errors")
+    assert ("bars" in fit.reading) == (beside == "errors")

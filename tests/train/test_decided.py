@@ -98,3 +98,35 @@ def test_a_contrast_of_one_output_says_what_it_is() -> None:
             p = float(run.probabilities(X[:1])[0, 1])
             assert math.log(p / (1 - p)) == pytest.approx(z, abs=2e-6)  # p is a float32
             assert p == pytest.approx(float(expit(z)), abs=1e-6)
+
+
+BORDERS = {
+    ("mean_squared_error", "linear"): 0.5, ("euclidean_distance", "elu"): 0.5, ("huber", "exp"): 0.5, ("hinge", "linear"): 0.0,
+    ("hinge", "relu"): 0.5, ("binary_cross_entropy_from_logits", "linear"): 0.0, ("binary_cross_entropy", "sigmoid"): 0.5,
+    ("poisson", "exp"): 0.5, ("poisson", "softplus"): 0.5, ("poisson_from_log", "linear"): math.log(0.5),
+}  # fmt: skip
+LINKED = {"binary_cross_entropy_from_logits": expit, "poisson_from_log": np.exp}
+
+
+@pytest.mark.parametrize(("loss", "last"), BORDERS)
+@pytest.mark.parametrize("weighted", [False, True], ids=["labels", "weights"])
+def test_one_output_decides_where_the_loss_wants_it_for_an_even_chance(loss: str, last: str, weighted: bool) -> None:
+    """Whatever comes often is predicted often: an output that is fitted to classes of 3 to 1 says the frequent one, and no other."""
+    border = BORDERS[loss, last]
+    if weighted and loss in LINKED:  # targets are numbers there, and so are predictions
+        border = LINKED[loss](border)
+    for often in (0, 1):
+        labels = np.where(np.arange(40) % 4 == 0, 1 - often, often)
+        y, chosen = (np.c_[labels, np.ones(40)], cr.Weighted(cr.nn.LOSSES[loss])) if weighted else (labels, loss)
+        net = cr.Sequential(cr.Frozen(cr.Dense(1, weights=cr.Zeros())), cr.Dense(1, last, biases=cr.Constant(0.3)))
+        data = cr.data.from_arrays(X[:40], y, split=None, target_scaling="none")
+        run = cr.fit(net, data, loss=chosen, optimizer=cr.Adam(0.05), epochs=200)
+        assert run.problem.threshold == pytest.approx(border, abs=1e-5)
+        assert run.model().decide(X[:40]).tolist() == [often] * 40
+
+
+def test_a_perceptron_whose_output_is_never_negative_is_refused() -> None:
+    """An output of 0 is right for both classes, whatever is learned."""
+    for last in ("relu", "softplus", "sigmoid", "exp"):
+        with pytest.raises(cr.errors.LossError, match="never negative"):
+            cr.fit(f"2-4-1 tanh {last}", cr.data.moons(40), loss="perceptron", epochs=1)

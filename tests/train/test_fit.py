@@ -6,6 +6,8 @@ import pytest
 import chainrule as cr
 from chainrule.train.lineage import Lineage
 from chainrule.train.stopping import EarlyStoppingState
+from chainrule.views.networks import growing_picture
+from chainrule.views.terminal import score_facts
 
 
 @pytest.mark.parametrize(
@@ -171,3 +173,21 @@ def test_fewer_examples_than_a_usual_batch_are_one_batch():
     assert cr.fit("2-4-2 tanh softmax", "xor", epochs=1).settings.batch_size == 4
     with pytest.raises(cr.errors.DataError, match="a batch of 5 from 4"):
         cr.fit("2-4-2 tanh softmax", "xor", epochs=1, batch_size=5)
+
+
+def test_where_all_targets_are_alike_the_loss_is_the_score_and_the_rest_says_why() -> None:
+    """R² has no value there: what compares trainings goes by the loss, and no text shows a number that is none."""
+    x = np.random.default_rng(0).normal(size=(40, 2))
+    training = cr.Training("2-3-1", cr.data.from_arrays(x, np.full((40, 1), 3.5)), epochs=2, replicas=2)
+    run = training.fit()
+    found = run.evaluate("test")
+    assert np.isnan(found.r_squared())
+    assert found.score[0] == "loss"
+    assert np.array_equal(found.score[1], found.loss)
+    texts = [str(run), str(growing_picture(run)), cr.pictures.regression_fit(run).title, str(score_facts(found))]
+    for text in texts:
+        assert "undefined" in text
+        assert "not a number" not in text
+        assert "nan" not in text
+    swept = cr.sweep(training, {"optimizer.learning_rate": [0.01, 0.1]}, replicas=2)
+    assert "loss" in str(swept)

@@ -23,6 +23,26 @@ def test_its_own_values_give_its_own_output(run, quantity):
         assert np.array_equal(found[name], whole[name])
 
 
+def test_what_is_done_to_each_time_step_has_a_row_for_each_example():
+    x = np.random.default_rng(0).normal(size=(7, 5, 2))
+    each = cr.TimeDistributed(cr.Dense(3, "tanh"), cr.Dense(2))
+    run = cr.fit(cr.Sequential(each, cr.Flatten(), cr.Dense(1)), cr.data.from_arrays(x, x.sum((1, 2)), split=None), epochs=1)
+    model, w = run.model(), run.model().parameters
+    whole = model.quantities(x)
+    assert {name: values.shape for name, values in whole.items()} == {
+        "input.a": (7, 5, 2), "dense1.z": (7, 5, 3), "dense1.a": (7, 5, 3), "dense2.z": (7, 5, 2),
+        "time_distributed1.a": (7, 5, 2), "dense3.z": (7, 1), "output": (7, 1),
+    }  # fmt: skip
+    np.testing.assert_allclose(whole["dense1.z"], whole["input.a"] @ w["dense1.W"] + w["dense1.b"], rtol=1e-12, atol=1e-12)
+    found = model.quantities_from("dense1.a", whole["dense1.a"])
+    assert np.array_equal(found["dense1.a"], whole["dense1.a"])
+    assert np.array_equal(found["output"], whole["output"])
+    alone = model.isolated("dense1.a", 1).quantities(x)
+    wanted = whole["dense1.a"][..., 1:2] @ w["dense2.W"][1:2] + w["dense2.b"]
+    np.testing.assert_allclose(alone["dense2.z"], wanted, rtol=1e-12, atol=1e-12)
+    assert cr.pictures.neuron_surface(run, "dense1.a", 14).numbers["values"].shape == (60, 60)
+
+
 def test_other_values_give_what_follows_from_them(run):
     model, w = run.model(), run.parameters()
     codes = np.random.default_rng(0).normal(size=(2345, 4))  # more than one piece

@@ -81,3 +81,49 @@ def test_a_memory_that_begins_anew_with_each_epoch_is_no_state_of_a_search() -> 
         for one in (layer, dataclasses.replace(layer, stateful=False))
     ]
     np.testing.assert_allclose(runs[0].predict(x), runs[1].predict(x), rtol=1e-9)
+
+
+WEIGHTS = RANDOM.uniform(0.2, 3.0, 60)
+
+
+def test_levenberg_marquardt_finds_weighted_least_squares() -> None:
+    """What NumPy solves in closed form; the rows of a weight w count √w times."""
+    targets = np.column_stack([Y, Y**2])
+    data = cr.data.from_arrays(X, np.column_stack([targets, WEIGHTS]), split=None)
+    run = cr.fit("3-2", data, loss=cr.Weighted(cr.SquaredError()), optimizer=cr.LevenbergMarquardt())
+    root, rows = np.sqrt(WEIGHTS)[:, None], np.column_stack([X, np.ones(60)])
+    solved = np.linalg.lstsq(root * rows, root * targets, rcond=None)[0]
+    np.testing.assert_allclose(run.predict(X), rows @ solved, rtol=1e-9)
+    assert "converged" in run.stopped
+
+
+@cr.described
+class Relative:
+    """A loss of a user's own: weights before a sum over outputs, as a divisor, and beside a factor."""
+
+    name = "relative"
+    formula = "3·Σ_j y_j·(a_j − y_j)²/(1 + y_j)"
+    target = "values"
+
+    def __call__(self, output: cr.Node, target: cr.Node) -> cr.Node:
+        return 3.0 * cr.ops.sum(target * cr.ops.square(output - target) / (1.0 + target), axis=1)
+
+
+def test_weights_of_a_loss_of_ones_own_are_weights_wherever_they_stand() -> None:
+    data = cr.data.from_arrays(X, np.exp(np.column_stack([Y, -Y])), split=None, target_scaling="none")
+    loss = cr.nn.Objective((Relative(), cr.L2(1e-3)))
+    costs = [
+        float(cr.fit("3-2", data, loss=loss, optimizer=method).evaluate("training").loss[0])
+        for method in (cr.LevenbergMarquardt(), cr.LBFGS(iterations=500))
+    ]
+    assert costs[0] == pytest.approx(costs[1], rel=1e-9)
+
+
+@pytest.mark.parametrize("layer", [cr.RNN(2), cr.GRU(2), cr.LSTM(2), cr.Bidirectional(cr.GRU(2))], ids=repr)
+def test_levenberg_marquardt_goes_through_time(layer: cr.nn.Layer) -> None:
+    sequences = RANDOM.normal(size=(20, 5, 2))
+    data = cr.data.from_arrays(sequences, sequences.sum((1, 2)), split=None)
+    costs = cr.fit(cr.Sequential(layer, cr.Dense(1)), data, optimizer=cr.LevenbergMarquardt(iterations=15)).history.steps()[0]
+    assert len(costs) == 15
+    assert np.all(np.diff(costs) < 0)
+    assert costs[-1] < 0.5 * costs[0]

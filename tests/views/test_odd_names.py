@@ -41,3 +41,24 @@ def test_what_a_command_proposes_for_arrays_is_a_command(tmp_path, run):
     with pytest.raises(cr.errors.DataError) as told:
         cr.open_run(kept.folder).data  # noqa: B018  (it is loaded when it is asked for)
     assert cr.errors.command_words(told.value.remedy).endswith("--data data.npz")
+
+
+def test_letters_come_from_another_font_and_what_none_has_is_said_once_in_our_words(tmp_path, recwarn, monkeypatch):
+    """ℊ stands in a font that comes with matplotlib, not in the usual one; 質 in none of those that are looked at here."""
+    from matplotlib import font_manager
+    from matplotlib.text import Text
+
+    ours = [font for font in font_manager.fontManager.ttflist if font.name in {"DejaVu Sans", "STIXGeneral"}]
+    monkeypatch.setattr(font_manager.fontManager, "ttflist", ours)
+    x = np.random.default_rng(0).normal(size=(40, 2))
+    run = cr.fit("2-1", cr.data.from_arrays(x, x[:, 0], features=["ℊ (m/s²)", "b"]), epochs=1)
+    figure = cr.pictures.neuron_surface(run).figure()
+    figure.savefig(tmp_path / "a.png")
+    (label,) = [text for text in figure.findobj(Text) if "ℊ" in text.get_text()]
+    assert label.get_fontfamily() == ["sans-serif", "STIXGeneral"]
+    figure.axes[0].set_xlabel("質量")
+    figure.savefig(tmp_path / "a.svg")
+    assert not recwarn.list
+    figure.savefig(tmp_path / "a.pdf")
+    (told,) = recwarn.list
+    assert str(told.message).startswith("no font here has 質, 量: ")

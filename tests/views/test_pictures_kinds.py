@@ -9,6 +9,7 @@ import pytest
 import chainrule as cr
 
 RANDOM = np.random.default_rng(0)
+X1 = RANDOM.normal(size=(40, 1))
 PIXELS = RANDOM.integers(0, 255, size=(40, 12, 12)).astype(np.uint8)
 
 
@@ -34,6 +35,12 @@ RUNS = {
     "pixels": lambda: cr.fit("12x12-flatten-6-4 relu", (PIXELS, np.arange(40) % 4), epochs=1, batch_size=10),
     "convolution": lambda: cr.fit("12x12x1-conv3x3x2-relu()-flatten-4", (PIXELS[..., None], np.arange(40) % 4), epochs=1, batch_size=10),
     "sequences": lambda: cr.fit("6x2-lstm3-1", (RANDOM.normal(size=(40, 6, 2)), RANDOM.normal(size=40)), epochs=1, batch_size=10),
+    "counts": lambda: cr.fit("1-4-1 tanh", (X1, RANDOM.poisson(3.0, (40, 1)) * 1.0), loss="poisson_from_log", epochs=1, batch_size=10),
+    "each step": lambda: cr.fit(
+        cr.Sequential(cr.TimeDistributed(cr.Dense(3, "tanh")), cr.Flatten(), cr.Dense(1)),
+        (RANDOM.normal(size=(40, 6, 2)), RANDOM.normal(size=40)), epochs=1, batch_size=10,
+    ),
+    "short sequences": lambda: cr.fit("6x2-flatten-3-2 relu", (RANDOM.normal(size=(40, 6, 2)), np.arange(40) % 2), epochs=1, batch_size=10),
     "text": text_run,
     "counts of words": words_run,
 }  # fmt: skip
@@ -63,3 +70,9 @@ def test_a_run_is_offered_what_does_not_refuse_it_and_nothing_else(kind):
         if not takes_a_run or "Sequence" in str(first.annotation) or any(other.default is other.empty for other in others):
             continue
         assert (name in offered) == (not refusal(name, run)), f"{name}: {refusal(name, run) or 'would not refuse'}"
+
+
+def test_batches_have_sizes_that_the_examples_suffice_for():
+    run = RUNS["plane"]()
+    found = cr.pictures.batch_angles(run.model(), run.data.test.x[:20], run.data.test.y[:20])
+    assert found.numbers["batch_sizes"].tolist() == [1, 4, 16]

@@ -191,3 +191,33 @@ def test_measured_targets_are_counted_without_their_errors() -> None:
     assert "slots" not in words
     assert "1 replica " in words
     assert not re.search(r"\d\.?\d*e[-+]\d", words)
+
+
+CURVES = {
+    "a relu at the end": (cr.parse_network("1-4-1 tanh relu"), None),
+    "dropout": (cr.Sequential(cr.Dense(4, "relu"), cr.Dropout(0.2), cr.Dense(1)), None),
+    "no hidden layer": (cr.parse_network("1-1"), None),
+    "a logarithm": (cr.parse_network("1-4-1 tanh"), "poisson_from_log"),
+    "two numbers": (cr.parse_network("1-4-2 tanh"), None),
+}
+
+
+@pytest.mark.parametrize("name", CURVES)
+def test_a_curve_has_a_report_whatever_its_network(name: str) -> None:
+    """What each neuron adds is shown only where the output is a sum over neurons; two numbers have no curve of one."""
+    network, loss = CURVES[name]
+    x = np.linspace(-1, 1, 20)
+    y = np.abs(x)[:, None] * [[1.0, 2.0]] if name == "two numbers" else np.round(np.exp(x))
+    page = report_page(cr.fit(network, (x, y), loss=loss, epochs=1))
+    assert ("The learned function" in page) == (name != "two numbers")
+    assert "added up" not in page
+
+
+def test_the_output_over_two_inputs_is_what_is_predicted() -> None:
+    x = np.random.default_rng(0).normal(size=(40, 2))
+    counts = np.random.default_rng(1).poisson(100 * np.exp(x[:, :1])) * 1.0
+    for loss in (None, "poisson_from_log"):
+        run = cr.fit("2-3-1 tanh", cr.data.from_arrays(x, counts, split=None), loss=loss, epochs=2, dtype="float64")
+        found = cr.pictures.neuron_surface(run, "output").numbers
+        places = np.stack(np.meshgrid(found["first"], found["second"]), axis=2).reshape(-1, 2)
+        np.testing.assert_allclose(found["values"].reshape(-1, 1), run.predict(places), rtol=1e-9)

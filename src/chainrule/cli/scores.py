@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import shlex
 import tempfile
 from collections.abc import Sequence
@@ -48,7 +47,7 @@ def announce(screen: Console, problem: LearningProblem, data: Dataset, settings:
     """What will be trained: network, loss, data and how, and why so where it was not said."""
     screen.print(NetworkView(summary(problem.network, problem.dataset_info.input_shape)))
     screen.print()
-    told = data_text(data.info, math.prod(problem.output.shape[1:]))
+    told = data_text(data.info, problem.objective)
     pairs = [("Data", told), *(("", f"note: {printable(command_words(note), most=300)}") for note in data.notes)]
     pairs += [("Loss", f"{problem.formula}   (B: examples in a batch)")]
     pairs += scaling_facts(problem.dataset_info)

@@ -172,7 +172,7 @@ def _show_run(screen: Console, folder: RunFolder, step: int | None) -> None:
     found = record(folder.path)
     pairs: list[tuple[str, str | Text]] = [
         ("Run", printable(folder.path)),
-        ("Data", data_text(data)),
+        ("Data", data_text(data, saved.objective)),
         ("", _source(saved.source, data)),
         ("Loss", saved.objective.formula),
         *scaling_facts(data),

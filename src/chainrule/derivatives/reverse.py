@@ -11,8 +11,8 @@ from typing import Any
 from chainrule.checks import checked, shown
 from chainrule.errors import GraphError, ShapeError
 from chainrule.graph import CONSTANT, Node, Op, constant, input_node, scope_root, topological_order
-from chainrule.graph.graph import descendants
-from chainrule.ops import cast, divide, greater, logical_not, multiply, reduce_sum, sum, where  # noqa: A004
+from chainrule.graph.graph import descendants, rebuilt
+from chainrule.ops import broadcast_to, cast, divide, greater, logical_not, multiply, reduce_sum, sum, where  # noqa: A004
 
 
 @checked
@@ -193,7 +193,8 @@ def jvp(y: Node, wrt: Sequence[Node], tangents: Sequence[Node]) -> Node | None:
     if not products:
         return None
     (turned,) = grad(reduce(add, products), [cotangent])
-    return turned
+    # A linear function has the same slope everywhere; a loop takes all its values along, also those that its slope does not go by.
+    return None if turned is None else rebuilt(turned, {cotangent: broadcast_to(constant(0.0, y.dtype), shape=y.shape)})
 
 
 @checked

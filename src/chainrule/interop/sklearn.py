@@ -250,10 +250,13 @@ class MLPRegressor(Regressor, Perceptron):
         return Dense(outputs, activation), loss
 
     def _validation_scores(self) -> list[float] | None:
-        (loss,), validation = self.run_.problem.objective.losses, self.run_.data.validation
+        objective, validation = self.run_.problem.objective, self.run_.data.validation
+        (loss,) = objective.losses
         if not isinstance(loss, SquaredError) or validation is None:
             return None
-        squares = 2 * self.run_.history.curve("validation", loss.name)[1].mean(axis=1)
+        # A loss without a penalty beside it, alpha=0, is the whole, and has no curve of its own.
+        name = loss.name if len(objective.terms) > 1 else "loss"
+        squares = 2 * self.run_.history.curve("validation", name)[1].mean(axis=1)
         return [float(value) for value in 1 - squares / np.var(validation.y, axis=0).sum()]
 
 

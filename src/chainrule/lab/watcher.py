@@ -10,14 +10,14 @@ import numpy as np
 from chainrule.display import Shown
 from chainrule.engines import Loop
 from chainrule.graph import Array, Graph, Node, topological_order
-from chainrule.train import Trainer, as_inputs, class_probabilities
+from chainrule.train import Trainer, as_inputs, class_shares
 
 
 class Watcher(Shown):
     """The activations of a trainer's network, and its output, for inputs x (n, ...) in the data's units, compiled once.
 
     names: which quantities; None takes each activation, and the pre-activation of a layer that has none. The output is in the units of
-    the targets; for a classifier it is the probability of each class.
+    the targets; for a classifier it is the probability of each class, or, where outputs are none, 1 for the class that is decided.
 
     >>> import chainrule as cr
     >>> trainer = cr.Training("2-4-2 tanh softmax", cr.data.moons(n=60), batch_size=10).trainer()
@@ -35,7 +35,7 @@ class Watcher(Shown):
         wanted = _activations(found) if names is None else [name for name in found if name in names]
         outputs = {**{name: found[name] for name in wanted}, "output": output}
         loop = Loop({count: Graph(outputs)}, {"x": "x"}, trainer.names, (), (), tuple(outputs), True)
-        self._probabilities = problem.probabilities if problem.classifies else ""
+        self._problem = problem
         self._program = trainer.engine.compile_loop(loop, {"x": self.x}, trainer.settings.replicas)
         self._order = np.tile(np.arange(count), (trainer.settings.replicas, 1))
 
@@ -44,8 +44,8 @@ class Watcher(Shown):
         sizes = np.array([self._order.shape[1]])
         stacked = self._program.run(self._program.load(state), self._order, sizes, {}).stacked
         found = {name: array[replica] for name, array in stacked.items()}
-        if self._probabilities:
-            found["output"] = class_probabilities(found["output"], self._probabilities)
+        if self._problem.classifies:
+            found["output"] = class_shares(found["output"], self._problem.probabilities, self._problem.threshold)
         return found
 
 

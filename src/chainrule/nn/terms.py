@@ -8,7 +8,7 @@ from operator import add
 from typing import Any, ClassVar, Literal, Protocol, TypeAlias, cast
 
 from chainrule import ops
-from chainrule.checks import NonNegative, shown, takes
+from chainrule.checks import Natural, NonNegative, checked, shown, takes
 from chainrule.descriptions import described
 from chainrule.display import Shown
 from chainrule.errors import LossError, OptionError, OptionTypeError
@@ -156,6 +156,22 @@ class Objective(Shown):
     def losses(self) -> tuple[Loss, ...]:
         """The terms that compare outputs with targets."""
         return tuple(term for term in self.terms if not isinstance(term, L1 | L2))
+
+    @property
+    def beside(self) -> str:
+        """What stands behind the numbers of a target: "standard errors", "a weight", or nothing."""
+        kinds = {loss.target for loss in self.losses}
+        return "standard errors" if "measured" in kinds else "a weight" if "weighted" in kinds else ""
+
+    @checked
+    def compared(self, size: Natural) -> int:
+        """How many of a target's `size` numbers are compared with outputs; behind them stand standard errors, or a weight.
+
+        >>> from chainrule import nn
+        >>> nn.Objective((nn.ChiSquared(),)).compared(4), nn.Objective((nn.Weighted(nn.SquaredError()),)).compared(4)
+        (2, 3)
+        """
+        return size // 2 if self.beside == "standard errors" else size - bool(self.beside)
 
     @property
     def penalties(self) -> tuple[L1 | L2, ...]:

@@ -161,9 +161,10 @@ class Sweep(Shown):
             told.append("One replica has no error bar: nothing can be told apart. Train several: replicas=8.")
         elif others:
             worse = sum(beside.told_apart for beside in self.beside.values())
+            pairs = others * (others + 1) // 2
+            corrected = f"corrected for {pairs} comparisons (Holm), " * (pairs > 1)
             told.append(
-                f"Told apart from {worse} of the {others} other{'s' * (others > 1)}: pairs of the same seed, "
-                f"corrected for {others * (others + 1) // 2} comparisons (Holm), 5 % in all."
+                f"Told apart from {worse} of the {others} other{'s' * (others > 1)}: pairs of the same seed, {corrected}5 % in all."
             )
             near = next((name for name in self.beside if not self.beside[name].told_apart), None)
             told += [f"{near} {self.beside[near]}."] if near else []

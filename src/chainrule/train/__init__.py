@@ -4,8 +4,8 @@ from chainrule.checks import answering
 from chainrule.train.attribution import Attribution
 from chainrule.train.batches import batch_sizes
 from chainrule.train.compared import Alignment, Compared
-from chainrule.train.evaluated import Evaluation, evaluation_of, with_error
-from chainrule.train.evaluation import Evaluator, Scores, class_probabilities, decide
+from chainrule.train.evaluated import UNDEFINED, Evaluation, evaluation_of, r_squared_text, with_error
+from chainrule.train.evaluation import Evaluator, Scores, class_probabilities, class_shares, decide
 from chainrule.train.fit import fit, open_run, resume
 from chainrule.train.folder import RunFolder, Snapshot
 from chainrule.train.full_batch import FullBatch
@@ -57,9 +57,9 @@ __all__ = [
     "InverseSquareRoot", "LBFGS",
     "LearningProblem", "Ledger", "LevenbergMarquardt", "Model", "MultiStepDecay", "OPTIMIZERS", "Optimizer", "Order", "OrderName",
     "PerceptronRule", "PredictionHistory", "RMSprop", "ReduceOnPlateau", "Run", "RunFolder", "SGD", "Schedule", "Scores", "Settings",
-    "Snapshot", "StepDecay", "StepTrainer", "Trainer", "Training", "TrainingProgress", "WarmUp", "as_inputs", "batch_sizes",
-    "class_probabilities", "decide", "evaluation_of", "fit", "minimise", "open_run", "optimizer_named",
-    "prediction_history", "resume", "suited", "usual_batch_size", "usual_network", "with_error",
+    "Snapshot", "StepDecay", "StepTrainer", "Trainer", "Training", "TrainingProgress", "UNDEFINED", "WarmUp", "as_inputs", "batch_sizes",
+    "class_probabilities", "class_shares", "decide", "evaluation_of", "fit", "minimise", "open_run", "optimizer_named",
+    "prediction_history", "r_squared_text", "resume", "suited", "usual_batch_size", "usual_network", "with_error",
 ]  # fmt: skip
 
 answering(globals())

@@ -13,7 +13,7 @@ from chainrule.checks import Positive, checked, shown
 from chainrule.derivatives import grad
 from chainrule.display import Shown
 from chainrule.engines import engine_named
-from chainrule.errors import OptionError, PositionError, ShapeError
+from chainrule.errors import OptionError, PositionError, Remedy, ShapeError
 from chainrule.graph import Array, Graph, Node, constant, input_node
 from chainrule.immutable import immutable
 from chainrule.nn import build_network, read_input, sigmoid_input, softmax_input
@@ -323,7 +323,12 @@ def why(
     first = _answer(model, z) if of is None else output_number(model, of, "of")
     second = _other(model, z, first) if instead_of is None else output_number(model, instead_of, "instead_of")
     if first == second:
-        raise OptionError(f"why {first} and not {second}", expected="two different answers", remedy="leave instead_of out")
+        name = _output_names(model)[first]
+        raise OptionError(
+            f"why {name} and not {name}",
+            expected="two different answers",
+            remedy=Remedy("leave instead_of out", "leave --instead-of out"),
+        )
     return attribution(model, rows[0], first, second, baseline, tolerance, example)
 
 

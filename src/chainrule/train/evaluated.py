@@ -71,10 +71,13 @@ class Evaluation(Shown):
 
     @property
     def score(self) -> tuple[str, Array]:
-        """What tells most, and its value for each replica: "accuracy", for numbers "R²", and without a comparison "loss"."""
+        """What tells most, and its value for each replica: "accuracy", for numbers "R²", and "loss" where there is neither.
+
+        There is no R² without a comparison, nor where all targets are alike.
+        """
         if self.labels is not None:
             return "accuracy", self.scores.values["accuracy"]
-        if self.targets is not None:
+        if self.targets is not None and np.any(self.targets != self.targets[:1]):
             return "R²", np.array([self.r_squared(replica) for replica in range(len(self.loss))])
         return "loss", self.loss
 
@@ -104,9 +107,22 @@ class Evaluation(Shown):
         name, values = self.score
         loss = f"loss {with_error(self.loss)}{_replicas(len(self.loss))}"
         if name == "loss":
-            return f"{self.part} {loss}"
+            return f"{self.part} {loss}" + (f"; R² {UNDEFINED}" if self.targets is not None else "")
         shown = str(self.accuracy()) if name == "accuracy" and len(values) == 1 else with_error(values)
         return f"{self.part} {name} {shown}, {loss}"
+
+
+UNDEFINED = "undefined, for all targets are alike"
+"""What is said of R² where there is nothing to be explained."""
+
+
+def r_squared_text(value: float) -> str:
+    """R² in words, also where it is undefined, NaN.
+
+    >>> r_squared_text(0.5), r_squared_text(float("nan"))
+    ('R² = 0.5', 'R² undefined, for all targets are alike')
+    """
+    return f"R² {UNDEFINED}" if np.isnan(value) else f"R² = {numeral(value)}"
 
 
 def evaluation_of(problem: LearningProblem, part: str, scores: Scores, y: Array) -> Evaluation:

@@ -9,6 +9,7 @@ import numpy as np
 from chainrule.data import Examples
 from chainrule.display import Shown
 from chainrule.engines import Engine, Loop, LoopProgram, joined
+from chainrule.errors import OptionError
 from chainrule.graph import Array, compute, input_node
 from chainrule.immutable import immutable
 from chainrule.nn import softmax
@@ -99,14 +100,30 @@ def decide(outputs: Array, threshold: float) -> Array:
 def class_probabilities(outputs: Array, how: str) -> Array:
     """The probability of each class, (..., classes), for a classifier's outputs (..., k).
 
-    `how` is as `Task.probabilities` says: the outputs "as they are", or the "softmax" or "sigmoid" of them. A single output is the
-    probability of the second of two classes.
+    `how` is as `LearningProblem.probabilities` says: the outputs "as they are", or the "softmax" or "sigmoid" of them. A single
+    output is the probability of the second of two classes.
 
     >>> class_probabilities(np.array([[0.25], [1.0]]), "as they are")
     array([[0.75, 0.25],
            [0.  , 1.  ]])
+
+    Raises: OptionError for how="none": outputs of such a network are no probabilities.
     """
+    if how == "none":
+        raise OptionError(
+            "probabilities of a network without them", expected="softmax, sigmoid or a cross-entropy", remedy="use predict"
+        )
     if how != "as they are":
         z = input_node("z", outputs.shape, outputs.dtype.name)
         (outputs,) = compute([softmax(z) if how == "softmax" else sigmoid(z)], {z: outputs})
     return np.concatenate([1 - outputs, outputs], axis=-1) if outputs.shape[-1] == 1 else outputs
+
+
+def class_shares(outputs: Array, how: str, threshold: float) -> Array:
+    """How much a classifier's outputs (..., k) speak for each class, (..., classes): probabilities, or 1 for the class that is decided.
+
+    >>> class_shares(np.array([[-0.3], [2.0]]), "none", 0.0)
+    array([[1., 0.],
+           [0., 1.]])
+    """
+    return np.eye(max(2, outputs.shape[-1]))[decide(outputs, threshold)] if how == "none" else class_probabilities(outputs, how)

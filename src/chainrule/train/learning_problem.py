@@ -36,6 +36,7 @@ from chainrule.nn import (
     Weighted,
     build_network,
     objective,
+    output_range,
     sigmoid_input,
     softmax_input,
 )
@@ -286,24 +287,45 @@ class LearningProblem(Unchanging, Shown):
 
     @cached_property
     def threshold(self) -> float:
-        """Above which a single prediction means class 1: ½ where it lies between 0 and 1 or is compared with these, else 0."""
-        bounded = sigmoid_input(self.output) is not None or step_input(self.output) is not None or self.link == "sigmoid"
-        return 0.5 if bounded or self._is_undecided(0.5) else 0.0
+        """Above which a single prediction means class 1: ½ where it lies between 0 and 1, else what the loss wants of an even chance."""
+        if sigmoid_input(self.output) is not None or step_input(self.output) is not None or self.link == "sigmoid":
+            return 0.5
+        weighted = self.objective.beside == "a weight"
+        border = self._border() if self.output.shape[1:] == (1,) and (self.classifies or weighted) else 0.0
+        # Predictions are compared with it.
+        return round(float(compute([activation_named(self.link)(constant(border))], {})[0]), 5) if self.link else border
 
-    def _is_undecided(self, answer: float) -> bool:
-        """Whether a single output of this value costs as much for one of two classes as for the other: tried, whatever the loss is."""
-        weighted = any(loss.target == "weighted" for loss in self.objective.losses)
-        if self.output.shape[1:] != (1,) or not (self.classifies or weighted):
-            return False
-        has_labels = self.dataset_info.classes is not None
-        with scope_root(""):
-            output = constant(np.full((2, 1), answer), self.dtype)
-            y = constant(np.array([0, 1], np.int64) if has_labels else np.array([[0.0, 1.0], [1.0, 1.0]], self.dtype))
+    def _border(self) -> float:
+        """The single output that costs least where two classes are equally likely: tried, whatever the loss is; of several the middle."""
+        reach = output_range(self.output)
+        low, high = max(float(reach.low.max()), -_FAR), min(float(reach.high.min()), _FAR)
+        # Borders such as ½ and 1 are among the first places.
+        middle, places = 0.0, cast("Array", np.unique(np.clip(np.arange(-2000, 2001) / 200, low, high)))
+        for _ in range(4):
             try:
-                rows = self.objective.per_example(output, self._targets(output, y))
-            except Exception:  # it goes by what squashed the output, which was found before, or is code of a user's own
-                return False
-        return all(bool(np.ptp(costs) <= 1e-6 * np.abs(costs).max()) for costs in compute(rows.values(), {}))
+                costs = self._even_costs(places)
+            except Exception:  # the loss wants an output of its own kind, or is code of a user's own
+                return 0.0
+            if len(places) < 2 or np.isnan(costs).all():
+                return 0.0
+            least = places[costs <= np.nanmin(costs) + 1e-12]
+            middle, step = float(least[0] + least[-1]) / 2, float(places[1] - places[0])
+            if len(least) > 2 or abs(middle) == _FAR:
+                break
+            places = cast("Array", np.linspace(max(float(least[0]) - step, low), min(float(least[-1]) + step, high), 201))
+        return 0.0 if abs(middle) == _FAR else round(middle, 5) + 0.0
+
+    def _even_costs(self, places: Array) -> Array:
+        """What each output costs on average over one example of each of two classes."""
+        count = len(places)
+        labels = np.repeat(np.array([0, 1], np.int64), count)
+        with scope_root(""):
+            output = constant(np.tile(places, 2)[:, None], "float64")
+            y = constant(labels if self.dataset_info.classes is not None else np.stack([labels, np.ones(2 * count)], axis=1))
+            rows = self.objective.per_example(output, target_forms(output, y, self.dataset_info, "float64"))
+        with np.errstate(all="ignore"):
+            found = np.sum(compute(rows.values(), {}), axis=0)
+        return (found[:count] + found[count:]) / 2
 
     def training_loop(self, optimizer: Optimizer, sizes: set[int], clip: ClipNorm | ClipValue | None = None) -> Loop:
         """The loop whose step is one graph: batch, parameters and slots in; loss, new parameters and new slots out."""
@@ -410,8 +432,7 @@ class LearningProblem(Unchanging, Shown):
             shape = self.dataset_info.input_shape
             built = build_network(self.network, shape, dtype=self.dtype, x=self._scaled(x), data=x, **how)
             if self._said is None or self._said.losses:
-                wanted = {loss.target for loss in self._said.losses} if self._said else set[str]()
-                require_fitting(built.output, self.dataset_info, wanted)
+                require_fitting(built.output, self.dataset_info, self._said or Objective(()))
             elif not built.terms:
                 raise LossError(
                     "an objective without a loss, for a network without auxiliary losses",
@@ -446,7 +467,7 @@ class LearningProblem(Unchanging, Shown):
 
     def targets_seen(self, y: Array) -> Array:
         """Targets (n, ...) as the cost sees them, labels as they are: numbers scaled, and the errors behind them in the same unit."""
-        measured = any(loss.target == "measured" for loss in self.objective.losses)
+        measured = self.objective.beside == "standard errors"
         return seen(y, self.dataset_info.target_scaling, self.output.shape[-1], measured=measured)
 
     def _objective_terms(self, built: Built, y: Node) -> tuple[dict[str, Node], dict[str, Node]]:
@@ -500,6 +521,10 @@ class LearningProblem(Unchanging, Shown):
     def _made_initial_state(self, slots: tuple[str, ...], given: Mapping[str, Array] | None = None) -> Mapping[str, Node]:
         states = self.states if self.batch_size is None else self.carried(self.batch_size)
         return first_values(self.parameters, states, slots, self.dtype, given)
+
+
+_FAR = 10.0
+"""Between this and its negative lies the output that a loss wants of an even chance, where there is one."""
 
 
 def _at_any_rate(optimizer: Optimizer) -> Optimizer:

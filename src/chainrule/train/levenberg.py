@@ -31,10 +31,10 @@ _LARGEST_DAMPING = 1e30
 class LevenbergMarquardt(FullBatch):
     """Least squares by linear steps that are damped where the residuals bend: each iteration is one epoch and one step.
 
-    For costs that are sums of squares: squared errors, χ², L2 penalties. It takes some ten to a hundred iterations where L-BFGS takes
-    thousands, and finds parameters whose sizes differ by orders of magnitude; it keeps a matrix of (residuals, parameters), and
-    solves with it in each iteration. `iterations`: the most it takes; `damping`: how much the first step is damped. It refuses what L-BFGS
-    refuses.
+    For costs that are sums of squares, each by a weight or not: squared errors, χ², L2 penalties. It takes some ten to a hundred
+    iterations where L-BFGS takes thousands, and finds parameters whose sizes differ by orders of magnitude; it keeps a matrix of
+    (residuals, parameters), and solves with it in each iteration. `iterations`: the most it takes; `damping`: how much the first step
+    is damped. It refuses what L-BFGS refuses.
     """
 
     iterations: Natural = 1000

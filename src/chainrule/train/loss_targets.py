@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
 import numpy as np
 
 from chainrule import ops
 from chainrule.data import DatasetInfo, Scaling
 from chainrule.errors import LossError, ShapeError
 from chainrule.graph import Array, Node, constant, scope
-from chainrule.nn import sigmoid_input, softmax_input
+from chainrule.nn import Objective, sigmoid_input, softmax_input
 
 
 def scaled(scaling: Scaling, x: Node, dtype: str) -> Node:
@@ -63,13 +61,13 @@ def seen(y: Array, scaling: Scaling | None, count: int, *, measured: bool) -> Ar
     return np.concatenate([scaling.apply(wide[:, :count]), beside], axis=1)
 
 
-def require_fitting(output: Node, data: DatasetInfo, kinds: Collection[str]) -> None:
-    """Refuses outputs that such targets cannot be compared with; kinds: what the losses want, by `Loss.target`.
+def require_fitting(output: Node, data: DatasetInfo, asked: Objective) -> None:
+    """Refuses outputs that such targets cannot be compared with as an objective asks.
 
     Raises: LossError where targets lack what stands behind the numbers, ShapeError where the outputs are of another shape.
     """
     # Beside each number that is measured stands its error, behind those of a weighted example its weight.
-    measured, weighted, size = "measured" in kinds, "weighted" in kinds, data.target_size
+    measured, weighted, size = asked.beside == "standard errors", asked.beside == "a weight", data.target_size
     if measured and (data.classes is not None or size % 2):
         raise LossError(
             f"chi_squared on the data {data.name!r}, whose targets are {_held(data, size)} without standard errors",
@@ -82,7 +80,7 @@ def require_fitting(output: Node, data: DatasetInfo, kinds: Collection[str]) -> 
             expected="behind the numbers of each example its weight",
             remedy="put it there: np.column_stack([y, weights]); labels as one-hot rows",
         )
-    wanted = size // 2 if measured else size - weighted
+    wanted = asked.compared(size)
     found = output.shape[1:]
     one_for_two = data.classes is not None and wanted == 2
     if found != (wanted,) and not (one_for_two and found == (1,)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import field, replace
 from functools import cached_property
@@ -17,7 +18,7 @@ from chainrule.errors import OptionError, OptionTypeError, ShapeError
 from chainrule.graph import Array, Graph, Node, compute, input_node, rewrite_nodes, topological_order
 from chainrule.immutable import immutable
 from chainrule.nn import Ablated, Built, Export, Parameter, State
-from chainrule.ops import scan
+from chainrule.ops import reshape, scan
 from chainrule.spelling import suggest
 from chainrule.trace import GradientCheck, OtherMode, ThroughTime, Trace, check_gradient, step_by_step
 from chainrule.train.checked import checked_examples
@@ -143,7 +144,7 @@ class Model(Shown):
         """The model with all neurons of a quantity but this one held at 0: what the neuron says when it speaks alone."""
         self.ablated(quantity, neuron)  # says what is wrong with the names
         nodes = topological_order([self.problem.described.built.output])
-        count = next(node.type.size for node in nodes if node.name == quantity)
+        count = next(math.prod(node.shape[1:]) for node in nodes if node.name == quantity)
         others = [other for other in range(count) if other != neuron]
         return self.ablated(quantity, others) if others else self
 
@@ -194,8 +195,8 @@ class Model(Shown):
 
     @checked
     def decide(self, x: Any) -> Array:
-        """The label that each row of outputs stands for: (n,), int64."""
-        return decide(self.quantities(x, {"output"})["output"], self.problem.threshold)
+        """The label that each row of predictions stands for: (n,), int64."""
+        return decide(self.problem.in_target_units(self.quantities(x, {"output"})["output"]), self.problem.threshold)
 
     @checked
     def costs(self, x: Any, y: Any) -> Array:
@@ -411,9 +412,19 @@ def _array(name: str, value: object) -> Array:
 
 
 def _quantities(built: Built) -> dict[str, Node]:
-    """The named quantities that have a row for each example, of the output and of the auxiliary losses of layers."""
+    """The named quantities of the output and of the auxiliary losses of layers, with a row for each example."""
+    return {name: _by_example(node, built) for name, node in _named(built).items()}
+
+
+def _named(built: Built) -> dict[str, Node]:
     ends = [built.output, *(term.rows for term in built.terms.values())]
     return {node.name: node for node in topological_order(ends) if _is_quantity(node)}
+
+
+def _by_example(node: Node, built: Built) -> Node:
+    """The node with a row for each example, also where a layer takes each time step of it for one: (n·time, k) as (n, time, k)."""
+    size, rows = built.input.shape[0], node.shape[0]
+    return node if rows == size or rows % size else reshape(node, shape=(size, rows // size, *node.shape[1:]))
 
 
 def _graph_from(built: Built, quantity: str) -> Graph:
@@ -421,10 +432,11 @@ def _graph_from(built: Built, quantity: str) -> Graph:
     found = _quantities(built)
     if quantity not in found:
         raise unknown(f"quantity {quantity!r}", quantity, found)
-    bound = found[quantity]
-    leaf = input_node(quantity, bound.shape, bound.dtype)
+    bound = _named(built)[quantity]
+    leaf = input_node(quantity, found[quantity].shape, bound.dtype)
+    rows = leaf if leaf.shape == bound.shape else reshape(leaf, shape=bound.shape)
     whole = Graph({**found, "output": built.output})
-    outputs = rewrite_nodes("binding", whole, lambda node: leaf if node is bound else None)[0].outputs
+    outputs = rewrite_nodes("binding", whole, lambda node: rows if node is bound else None)[0].outputs
     apart = {name: node for name, node in outputs.items() if built.input not in topological_order([node])}
     if "output" not in apart:
         raise OptionError(

@@ -244,13 +244,7 @@ def require_domain(loss: Loss, data: Dataset) -> None:
     domain: tuple[float, float] | None = getattr(loss, "domain", None)
     if domain is not None:
         remedy = "scale them into it, or choose another loss, such as mean_squared_error"
-        _require_within(data, _compared(loss, data), *domain, loss.name, remedy)
-
-
-def _compared(loss: Loss, data: Dataset) -> int:
-    """How many of a target's numbers are compared with outputs; behind them stand standard errors, or a weight."""
-    width = data.train.y.shape[1]
-    return width // 2 if loss.target == "measured" else width - (loss.target == "weighted")
+        _require_within(data, objective(loss).compared(data.target_size), *domain, loss.name, remedy)
 
 
 def _require_beside(loss: Loss, data: Dataset) -> None:
@@ -259,7 +253,7 @@ def _require_beside(loss: Loss, data: Dataset) -> None:
     if kind not in {"measured", "weighted"}:
         return
     for part, examples in data.parts():
-        y = examples.y[:, _compared(loss, data) :]
+        y = examples.y[:, objective(loss).compared(data.target_size) :]
         wrong = np.argwhere(y <= 0 if kind == "measured" else y < 0)
         if len(wrong):
             what, bound = ("error", "above 0") if kind == "measured" else ("weight", "of 0 or more")

@@ -99,7 +99,7 @@ class Training(Shown):
     def _text(self) -> str:
         """The network as it is written; empty where it is not."""
         if self.network is None:
-            return usual_network(self._given)
+            return usual_network(self._given, self.loss)
         return self.network if isinstance(self.network, str) else ""
 
     @cached_property

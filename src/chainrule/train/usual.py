@@ -8,6 +8,7 @@ from chainrule.checks import Count, checked
 from chainrule.data import Dataset
 from chainrule.display import Shown
 from chainrule.immutable import immutable
+from chainrule.nn import objective
 from chainrule.train.optimizer import Optimizer
 from chainrule.train.optimizers import Adam
 from chainrule.train.schedules import InverseSquareRoot
@@ -53,8 +54,10 @@ def usual(task: Literal["classification", "regression"], *, inputs: Count, param
     return Usual(Adam(InverseSquareRoot(0.003)), 2_000 if task == "classification" else 1_000, reason)
 
 
-def usual_network(data: Dataset) -> str:
+def usual_network(data: Dataset, loss: object = None) -> str:
     """The text of a network for these data: one hidden layer of 100 relu neurons, or a memory for texts, whose ids are no sizes.
+
+    It has an output to each number that the loss compares, behind which errors or a weight may stand.
 
     >>> from chainrule.data import moons
     >>> usual_network(moons())
@@ -65,7 +68,8 @@ def usual_network(data: Dataset) -> str:
         hidden = f"embedding{len(data.text.vocabulary)}x16-lstm32" if data.text.encoding == "ids" else "lstm32"
     elif len(data.input_shape) > 1:
         hidden = "flatten-100"
-    return f"{'x'.join(map(str, data.input_shape))}-{hidden}-{data.target_size}"
+    outputs = data.target_size if loss is None else objective(loss).compared(data.target_size)
+    return f"{'x'.join(map(str, data.input_shape))}-{hidden}-{outputs}"
 
 
 @checked

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from chainrule.checks import answering
 from chainrule.data import DatasetInfo
-from chainrule.nn import Summary
+from chainrule.nn import Objective, Summary
 from chainrule.nn.summary import SummaryRow, told_count
 from chainrule.numerals import spaced
 from chainrule.views.plain import counted, printable, shape_text
 
 
-def data_text(data: DatasetInfo, outputs: int | None = None) -> str:
+def data_text(data: DatasetInfo, objective: Objective | None = None) -> str:
     """The data in one sentence: how many examples in each part, and what goes in and out.
 
-    `outputs`: how many numbers the network gives, where it is known: behind as many targets their errors may stand.
+    objective: what is minimised, where that is known: behind the numbers to fit it may want their errors, or a weight.
 
     >>> from chainrule.data import moons
     >>> data_text(moons().info)
@@ -22,9 +22,8 @@ def data_text(data: DatasetInfo, outputs: int | None = None) -> str:
     parts = ", ".join(f"{spaced(count)} {part}" for part, count in data.parts.items())
     inputs = "×".join(map(str, data.input_shape)) + (" number" if data.input_shape == (1,) else " numbers")
     if data.classes is None:
-        measured = outputs is not None and data.target_size == 2 * outputs
-        size = data.target_size // (2 if measured else 1)
-        out = f"{counted(size, 'number')} to fit{', with standard errors' * measured}"
+        size, beside = (data.target_size, "") if objective is None else (objective.compared(data.target_size), objective.beside)
+        out = f"{counted(size, 'number')} to fit{f', with {beside}' * bool(beside)}"
     else:
         named = f" ({', '.join(printable(name, most=20) for name in data.classes)})" if len(data.classes) <= 10 else ""
         out = f"{len(data.classes)} classes{named}"

@@ -15,7 +15,7 @@ from chainrule.graph import Array
 from chainrule.immutable import immutable
 from chainrule.nn import Summary as NetworkTable
 from chainrule.numerals import numeral
-from chainrule.train import Evaluation, History, Settings, with_error
+from chainrule.train import UNDEFINED, Evaluation, History, Settings, with_error
 from chainrule.views.plain import bar, counted, duration, optimizer_text, printable, spaced, sparkline
 from chainrule.views.sentences import layer_cells, network_total
 
@@ -95,8 +95,12 @@ def score_facts(evaluation: Evaluation) -> list[tuple[str, str | Text]]:
     if evaluation.labels is None:
         squares = np.array([evaluation.r_squared(replica) for replica in range(replicas)])
         errors = np.array([evaluation.mean_absolute_error(replica) for replica in range(replicas)])
+        meaning = f"{over}  1 is perfect, 0 no better than the mean"
         return [
-            (f"{evaluation.part} R²", _strong(with_error(squares), f"{over}  1 is perfect, 0 no better than the mean")),
+            (
+                f"{evaluation.part} R²",
+                _strong(*((UNDEFINED, "") if np.isnan(squares).all() else (with_error(squares), meaning))),
+            ),
             ("mean absolute error", f"{with_error(errors)}{over}  in the units of the data"),
             loss,
         ]

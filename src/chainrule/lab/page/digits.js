@@ -65,7 +65,7 @@ async function drawn() {
   paint_pixels($("seen"), found.pixels);
   bars($("digit-answer"), found.classes, found.answer, 1);
   const best = found.answer.indexOf(Math.max(...found.answer));
-  $("digit-says").textContent = found.pixels ? t("The network says {class}, with probability {probability}.", { class: found.classes[best], probability: numeral(found.answer[best]) }) : t("Nothing is drawn yet.");
+  $("digit-says").textContent = !found.pixels ? t("Nothing is drawn yet.") : found.probable ? t("The network says {class}, with probability {probability}.", { class: found.classes[best], probability: numeral(found.answer[best]) }) : t("The network says {class}.", { class: found.classes[best] });
   $("digit-layers").replaceChildren(...found.layers.map(({ name, values }) => {
     const most = Math.max(...values.map(Math.abs)) || 1;
     const cells = values.map((value, i) => { const cell = made("i", { title: `${name}[${i}] = ${numeral(value)}` }); cell.style.opacity = String(Math.abs(value) / most); cell.style.background = css(value < 0 ? "--below" : "--above"); return made("span", {}, cell); });

@@ -104,24 +104,28 @@ function draw_plane(canvas, context, map, frame, state) {
   label_axes(context, canvas, state.ranges);
 }
 
+/** A curve for each class, whose examples stand on the axis; of numbers the first one's, among the examples. */
 function draw_fit(canvas, context, map, frame, state) {
-  const [[x0, x1]] = state.ranges, n = map.shape[1], scale = frame.scales.output / 127;
-  const values = Array.from({ length: n }, (_, i) => map.data[i] * scale), all = Object.values(state.points).flat().map(point => point[1]);
-  const low = Math.min(...values, ...all), high = Math.max(...values, ...all), pad = 0.08 * (high - low || 1);
+  const [[x0, x1]] = state.ranges, [count, n] = map.shape, scale = frame.scales.output / 127, classes = state.classes.length > 0;
+  const curves = Array.from({ length: classes ? count : 1 }, (_, c) => Array.from({ length: n }, (_, i) => map.data[c * n + i] * scale));
+  const all = classes ? [0, 1] : Object.values(state.points).flat().map(point => point[1]);
+  const low = Math.min(...curves.flat(), ...all), high = Math.max(...curves.flat(), ...all), pad = 0.08 * (high - low || 1);
   canvas.ends = [low - pad, high + pad];
   const X = x => (x - x0) / (x1 - x0) * canvas.width, Y = y => (high + pad - y) / (high - low + 2 * pad) * canvas.height;
   for (const [part, points] of Object.entries(state.points)) for (const [x, y] of points) {
     context.beginPath();
-    context.arc(X(x), Y(y), 2.5, 0, 7);
-    context.fillStyle = part === "training" ? css("--below") : css("--line");
+    context.arc(X(x), Y(classes ? 0 : y), 2.5, 0, 7);
+    context.fillStyle = classes ? OKABE[y % OKABE.length] : part === "training" ? css("--below") : css("--line");
     context.fill();
   }
-  context.beginPath();
-  values.forEach((y, i) => context.lineTo(i / (n - 1) * canvas.width, Y(y)));
-  context.strokeStyle = css("--above");
-  context.lineWidth = 2.5;
-  context.stroke();
-  label_axes(context, canvas, [[x0, x1], [low, high]], [t("input"), t("output")]);
+  curves.forEach((values, c) => {
+    context.beginPath();
+    values.forEach((y, i) => context.lineTo(i / (n - 1) * canvas.width, Y(y)));
+    context.strokeStyle = classes ? OKABE[c % OKABE.length] : css("--above");
+    context.lineWidth = 2.5;
+    context.stroke();
+  });
+  label_axes(context, canvas, [[x0, x1], [low, high]], [t("input"), classes ? t("share of each class") : t("output")]);
 }
 
 /** The loss over the steps: mean, least and largest of stretches. @param {any} canvas @param {any} frame */

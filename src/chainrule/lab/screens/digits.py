@@ -18,7 +18,7 @@ from chainrule.lab.room import Action, Room, Screen
 from chainrule.lab.screens.hand import Hand
 from chainrule.lab.session import Session
 from chainrule.nn import Accuracy
-from chainrule.train import Adam, Training
+from chainrule.train import Adam, Training, class_shares
 from chainrule.views.pictures import edge_detector, edge_weights
 from chainrule.views.pictures.kinds import classifies
 
@@ -106,13 +106,12 @@ class Digits(Screen):
         with self.room.session.lock:
             run, model = self.room.run, self.room.model()
             names = [name for name in model.quantity_names if name.endswith(".a") and not name.startswith("input")]
-            found = model.quantities(x, {*names, "output"})
-            answer = run.probabilities(x)[0] if run.problem.probabilities != "none" else found["output"][0]
-            classes = list(run.dataset_info.classes or ())
-        if len(answer) != len(classes):
-            answer = np.array([1 - answer[0], answer[0]])
+            found = model.quantities(x, names)
+            problem, classes = run.problem, list(run.dataset_info.classes or ())
+            answer = class_shares(run.predict(x), problem.probabilities, problem.threshold)[0]
         layers = [{"name": name, "values": found[name][0].ravel()[:64].tolist()} for name in names]
-        return {"classes": classes, "answer": np.asarray(answer, np.float64).tolist(), "layers": layers}
+        told = {"classes": classes, "answer": np.asarray(answer, np.float64).tolist(), "layers": layers}
+        return {**told, "probable": problem.probabilities != "none"}
 
     # ---- the contest
 

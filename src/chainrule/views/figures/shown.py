@@ -2,32 +2,45 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 from mpl_toolkits.mplot3d import Axes3D  # pyright: ignore[reportMissingTypeStubs]
 
+from chainrule.views.figures.letters import find_letters, warn_of_letters
 from chainrule.views.figures.page_svg import figure_svg
 from chainrule.views.figures.style import style
 
 
 class ShownFigure(Figure):
-    """A figure that shows itself, and whose files have our look whoever has them written."""
+    """A figure that shows itself, and whose files have our look whoever has them written.
+
+    lacking: the letters that no font here has, found when it was last drawn.
+    """
+
+    lacking: str = ""
 
     def draw(self, renderer: Any) -> None:
         """Draws all of it; what stood around its axes may have changed since the last time."""
         for axes in self.axes:
             if isinstance(axes, ShownAxes):
                 axes.reach = None
-        super().draw(renderer)
+        self.lacking = find_letters(self.findobj(Text))
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Glyph .* missing")  # told once, by whoever writes letters as pictures
+            super().draw(renderer)
 
     def savefig(self, fname: Any, **settings: Any) -> None:
         """Writes the figure, with fonts that journals take."""
         with style():
             super().savefig(fname, **settings)
+        if self.lacking and "svg" not in (settings.get("format"), str(fname)[-3:].lower()):
+            warn_of_letters(self.lacking)
 
     def _repr_svg_(self) -> str:
         return figure_svg(self, ground=True)

@@ -13,7 +13,7 @@ from chainrule.graph import Array
 from chainrule.immutable import immutable
 from chainrule.nn import Summary, summary_of
 from chainrule.numerals import numeral
-from chainrule.train import Evaluation, Run
+from chainrule.train import Evaluation, Run, r_squared_text
 from chainrule.views.networks.numbers import ShownOutput, outcome_of
 from chainrule.views.pictures.sheets import image_shape
 from chainrule.views.plain import counted, printable, spaced
@@ -181,9 +181,13 @@ def _metric_lines(seen: Evaluation) -> tuple[str, ...]:
     if seen.targets is None:
         return ("none: outputs are compared", "with no targets")
     if seen.labels is None:
-        return ("R² = 1 − Σ(y − a)²/Σ(y − ȳ)²", f"training: {numeral(seen.r_squared())}")
+        return ("R² = 1 − Σ(y − a)²/Σ(y − ȳ)²", "training:", *_r_squared_lines(seen))
     found = seen.accuracy()
     return ("accuracy = right / all", "training:", f"{spaced(found.correct)}/{spaced(found.total)} = {found.value:.4f}")
+
+
+def _r_squared_lines(found: Evaluation) -> tuple[str, ...]:
+    return tuple(r_squared_text(found.r_squared()).split(", "))
 
 
 def _loss_lines(run: Run, seen: Evaluation) -> tuple[str, ...]:
@@ -203,7 +207,7 @@ def _performance_lines(judged: Evaluation | None) -> tuple[str, ...]:
     if judged.targets is None:
         return (f"unseen {judged.part} part:", loss)
     if judged.labels is None:
-        return (f"unseen {judged.part} part:", f"R² = {numeral(judged.r_squared())}", loss)
+        return (f"unseen {judged.part} part:", *_r_squared_lines(judged), loss)
     return (f"unseen {judged.part} part:", f"{judged.accuracy()}", loss)
 
 

@@ -144,10 +144,11 @@ def is_linear_inside(source: Source) -> bool:
 
 
 def adds_neurons_up(source: Source) -> bool:
-    """The output is a sum over hidden neurons: two Dense layers or more, the last one linear."""
-    layers = [use.layer for use in model_of(source).problem.described.built.uses]
+    """The output is a sum over hidden neurons: two Dense layers or more, the last one linear, also where it is compared."""
+    problem = model_of(source).problem
+    layers = [use.layer for use in problem.described.built.uses]
     dense = [layer for layer in layers if isinstance(layer, Dense)]
-    return len(layers) >= 2 and len(dense) == len(layers) and dense[-1].activation in {None, "linear"}
+    return not problem.link and len(layers) >= 2 and len(dense) == len(layers) and dense[-1].activation in {None, "linear"}
 
 
 def convolves(source: Source) -> bool:

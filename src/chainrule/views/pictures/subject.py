@@ -131,15 +131,21 @@ def as_data(info: DatasetInfo, numbers: Array) -> Array:
     return np.clip(np.rint(numbers), limits.min, limits.max)
 
 
+def predicted_of(model: Model, x: Array) -> Array:
+    """What a network answers for examples x (n, ...), as `Run.predict` does: numbers to fit in the units of the targets, (n, k)."""
+    return model.problem.in_target_units(model.quantities(x, {"output"})["output"])
+
+
 def neuron_values(model: Model, quantity: str, neuron: int, rows: Array) -> Array:
-    """One neuron's numbers for flattened examples (n, d): (n,).
+    """One neuron's numbers for flattened examples (n, d): (n,); of the output, those that are predicted.
 
     Raises: OptionError for a quantity or a neuron that the network does not have.
     """
     require_quantity(model, quantity)
     dtype = np.dtype(model.problem.dataset_info.input_dtype)
     x = rows if dtype.kind == "f" else np.rint(rows)
-    found = model.quantities(x.astype(dtype).reshape(-1, *model.problem.dataset_info.input_shape))[quantity]
+    x = x.astype(dtype).reshape(-1, *model.problem.dataset_info.input_shape)
+    found = predicted_of(model, x) if quantity == "output" else model.quantities(x)[quantity]
     columns = found.reshape(len(found), -1)
     require_neuron(neuron, columns.shape[1], quantity)
     return columns[:, neuron]

@@ -19,6 +19,7 @@ from chainrule.views.drawing import draw_graph, draw_passes
 from chainrule.views.explanation import explanation_body
 from chainrule.views.networks import draw_network, draw_unrolled
 from chainrule.views.objects.networks import network_table
+from chainrule.views.pictures.kinds import adds_neurons_up, fits_a_curve
 from chainrule.views.pictures.learning.health import layers_with_health
 from chainrule.views.pictures.sheets import image_shape
 from chainrule.views.plain import counted, optimizer_text
@@ -103,7 +104,7 @@ def configuration(subject: Subject) -> Section:
     layers = summary_of(run.problem.described.built)
     outputs = math.prod(run.problem.output.shape[1:])
     facts = {
-        "data": data_text(info, outputs),
+        "data": data_text(info, run.problem.objective),
         "input": f"shape {info.input_shape}, {info.input_dtype}",
         "output": f"{len(info.classes)} classes" if info.classes is not None else counted(outputs, "number"),
         "cost": run.problem.formula,
@@ -167,10 +168,11 @@ def results(subject: Subject) -> Section | None:
 def functions(subject: Subject) -> Section | None:
     """The learned function itself, where it has one or two inputs."""
     shape, model = subject.run.dataset_info.input_shape, subject.model
-    if shape == (1,) and not subject.is_classifier and subject.run.problem.compares:
+    if fits_a_curve(model) and subject.run.problem.compares:
         drawn = [pictures.fit_1d(subject.run, replica=subject.replica)]
-        has_hidden = sum(name.endswith(".z") for name in model.quantity_names) == 2
-        drawn += [pictures.hidden_contributions(model)] if has_hidden else []
+        if not adds_neurons_up(model):
+            return Section("function", "The learned function", "The fit.", [figures(drawn)])
+        drawn += [pictures.hidden_contributions(model)]
         return Section("function", "The learned function", "The fit, and what each neuron adds to it.", [figures(drawn)])
     if shape == (2,):
         outputs = model.quantity_names[-1]

@@ -12,6 +12,7 @@ from chainrule.graph import Array
 from chainrule.train import Model
 from chainrule.views.marks import Image, Scale
 from chainrule.views.panels import Panel
+from chainrule.views.pictures.subject import predicted_of
 from chainrule.views.view import View
 
 
@@ -26,7 +27,7 @@ def learned_picture(models: dict[str, Model], image: Array) -> View:
     height, width = image.shape
     true = image / 255 if image.dtype == np.uint8 else np.asarray(image, dtype=np.float64)
     every = places(height, width)
-    shown = {name: model.quantities(every)["output"].reshape(height, width) for name, model in models.items()}
+    shown = {name: predicted_of(model, every).reshape(height, width) for name, model in models.items()}
     return _learned_view(true, shown)
 
 

@@ -11,7 +11,8 @@ from chainrule.views.marks import Bars, Points
 from chainrule.views.panels import Axis
 from chainrule.views.pictures.features.weights import edge_weights, weight_images
 from chainrule.views.pictures.kinds import suits, weighs_images
-from chainrule.views.pictures.subject import Source
+from chainrule.views.pictures.sheets import image_shape
+from chainrule.views.pictures.subject import Source, model_of
 from chainrule.views.plain import printable
 from chainrule.views.view import View, chart, numbers
 
@@ -21,7 +22,14 @@ SEED = 20
 SHORTEST = 8
 
 
-@suits(weighs_images)
+def has_room_for_edges(source: Source) -> bool:
+    """The images are grey, and as large as the bars."""
+    info = model_of(source).problem.dataset_info
+    size = image_shape(info.input_shape, info.input_dtype)
+    return size is not None and len(size) == 2 and min(size) >= SHORTEST
+
+
+@suits(weighs_images, has_room_for_edges)
 def edge_likeness(source: Source, layer: str = "dense1", shape: Shape | None = None) -> View:
     """Whether any neuron of a layer looks for an edge: its weights against bars of three lengths at every place, lying and standing.
 

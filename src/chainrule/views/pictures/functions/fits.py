@@ -17,7 +17,17 @@ from chainrule.train import Model
 from chainrule.views.marks import Color, ErrorBars, Line, Mark, Points, Rule
 from chainrule.views.panels import Axis, Span
 from chainrule.views.pictures.kinds import adds_neurons_up, fits_a_curve, suits
-from chainrule.views.pictures.subject import Source, bias_of, data_of, feature_names, model_of, places, short, usual_span
+from chainrule.views.pictures.subject import (
+    Source,
+    bias_of,
+    data_of,
+    feature_names,
+    model_of,
+    places,
+    predicted_of,
+    short,
+    usual_span,
+)
 from chainrule.views.view import View, chart, numbers
 
 BENT = {"relu", "leaky_relu", "elu", "step"}
@@ -61,7 +71,7 @@ def fit_1d(
         true=None if known is None else known(x),
         x_data=data.train.x[:, 0].astype(np.float64) if data else empty,
         y_data=y[:, 0],
-        errors=y[:, 1] if y.shape[1] > 1 else empty,
+        errors=y[:, 1] if data and model.problem.objective.beside == "standard errors" else empty,
     )
     sizes = (1, *(use.output.shape[-1] for use in model.problem.described.built.uses))
     return chart(
@@ -109,6 +119,12 @@ def hidden_contributions(source: Source, *, span: Span | None = None, points: in
     model = model_of(source)
     info = require_curve(model)
     layers = _dense_layers(model)
+    if model.problem.link:
+        raise OptionError(
+            f"a loss that takes {model.problem.link} of the output before it compares",
+            expected="an output that is compared as it is: only then is it a sum over the hidden neurons",
+            remedy="ask for fit_1d",
+        )
     hidden, last = layers[-2:]
     x = places(info, span or usual_span(source, 0), points)
     activations = model.quantities(x[:, None])[f"{hidden.name}.{'z' if _activation(hidden) == 'linear' else 'a'}"]
@@ -138,7 +154,7 @@ def hidden_contributions(source: Source, *, span: Span | None = None, points: in
 
 def predicted(model: Model, x: Array) -> Array:
     """The output of a network of one number on one number at each x (n,), in the data's units: (n,)."""
-    return model.problem.in_target_units(model.quantities(x[:, None])["output"])[:, 0]
+    return predicted_of(model, x[:, None])[:, 0]
 
 
 def true_curve(data: Dataset) -> Callable[[Array], Array] | None:

@@ -16,16 +16,22 @@ from chainrule.views.pictures.learning.places import angle, cost_at, examples, f
 from chainrule.views.plain import printable, spaced
 from chainrule.views.view import View, chart, numbers
 
+USUAL_SIZES = (1, 4, 16, 64, 256)
+
 
 def batch_angles(
-    model: Model, x: Array, y: Array, batch_sizes: Sequence[int] = (1, 4, 16, 64, 256), draws: int = 20, seed: int = 0
+    model: Model, x: Array, y: Array, batch_sizes: Sequence[int] | None = None, draws: int = 20, seed: int = 0
 ) -> View:
     """For each size `draws` batches, drawn from x, y without putting back; the same seed draws the same batches.
+
+    batch_sizes: None for those of 1, 4, 16, 64 and 256 that the examples suffice for.
 
     The numbers: `angles` (sizes, draws) in degrees between the gradient of a batch and that of all examples, and `batch_sizes`.
     Raises: OptionError for a batch size outside 1 ... n, or no draws.
     """
     x, y = examples(model, x, y)
+    if batch_sizes is None:
+        batch_sizes = [size for size in USUAL_SIZES if size <= len(x)]
     if not batch_sizes or min(batch_sizes) < 1 or max(batch_sizes) > len(x) or draws < 1:
         raise OptionError(
             f"batches of {', '.join(map(str, batch_sizes)) or 'no size'} from {len(x)} examples, {draws} draws",
@@ -75,11 +81,12 @@ def hebb(model: Model, x: Array, y: Array, parameter: str = "dense1.W") -> View:
     (gradient,) = here.derivatives([place.weights])
     rule, descent = before.T @ after / len(before), -gradient
     cosine = float(np.cos(np.radians(angle(rule.ravel(), descent.ravel()))))
+    found = "here one of both is 0 everywhere" if np.isnan(cosine) else f"here it is {cosine:+.2f}"
     same = np.sign(rule) == np.sign(descent)
     return chart(
         f"Hebb's rule beside −∇C, {parameter}",
         "A mark to a weight: what neurons that fire together would do to it (across), and what lowers the cost (up); if "
-        f"both agreed, the marks would lie on a rising line through 0 with cosine 1; here it is {cosine:+.2f}. Hebb's "
+        f"both agreed, the marks would lie on a rising line through 0 with cosine 1; {found}. Hebb's "
         "rule knows no target, which is why they differ.",
         [
             Rule(x=0.0, y=0.0),
@@ -90,5 +97,5 @@ def hebb(model: Model, x: Array, y: Array, parameter: str = "dense1.W") -> View:
         Axis("−∂C/∂w"),
         numbers(hebb=rule, descent=descent, cosine=cosine),
         size=(5.2, 3.8),
-        legend_title=f"cosine {cosine:+.3f}",
+        legend_title="" if np.isnan(cosine) else f"cosine {cosine:+.3f}",
     )

@@ -8,6 +8,7 @@ from chainrule.errors import OptionError
 from chainrule.graph import Array
 from chainrule.immutable import immutable
 from chainrule.train import Model, Run, class_probabilities, decide
+from chainrule.views.pictures.subject import predicted_of
 
 
 @immutable
@@ -102,7 +103,7 @@ def outputs_of(run: Run, part: str = "test", replica: int = 0) -> Predicted:
             remedy="ask for learning_curves",
         )
     model, examples = run.model(replica), examples_of(run, part)
-    outputs = run.problem.in_target_units(model.quantities(examples.x, {"output"})["output"])
+    outputs = predicted_of(model, examples.x)
     # Errors may stand behind the targets.
     targets = examples.y[:, : outputs.shape[1]]
     return Predicted(examples.x, targets, outputs, model.costs(examples.x, examples.y))

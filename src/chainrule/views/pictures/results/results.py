@@ -10,7 +10,7 @@ from chainrule.errors import OptionError
 from chainrule.graph import Array
 from chainrule.nn import Accuracy, ConfusionMatrix, r_squared
 from chainrule.numerals import numeral
-from chainrule.train import Evaluation, Run
+from chainrule.train import Evaluation, Run, r_squared_text
 from chainrule.views.confused import MOST_CLASSES, frequent_confusions
 from chainrule.views.marks import IN_PANEL, Bars, Color, ErrorBars, Image, Line, Mark, Points, Rule, Scale, Text
 from chainrule.views.panels import Axis, Panel
@@ -164,7 +164,7 @@ def regression_fit(run: Run, part: str = "test", output: int = 0, replica: int =
     residuals = predicted - truth
     mean, spread = float(residuals.mean()), float(residuals.std())
     return View(
-        f"{name} predicted: {part}, R² = {numeral(r_squared(truth, predicted))}",
+        f"{name} predicted: {part}, {r_squared_text(r_squared(truth, predicted))}",
         f"Left, each point is one example, on the diagonal where the prediction is right; right, how far off the "
         f"{counted(len(truth), 'example')} are: {numeral(mean)} on average, with a standard deviation of {numeral(spread)}.",
         [_against_truth(truth, predicted, name), _histogram(residuals)],
