@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from math import prod
@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
-from torch.fx import GraphModule
 from torch.fx import Node as FxNode
 
-from chainrule import ops
 from chainrule.errors import ChainruleError, OptionError
-from chainrule.graph import Array, Node, Shape
+from chainrule.graph import Array, Shape
+from chainrule.interop.torch_functions import ACTIVATED, ENTRY_BY_ENTRY, JOINED, LIMITED, Functions
+from chainrule.interop.torch_moving import PERMUTED, SHAPED
 from chainrule.interop.torch_parts import (
     FUNCTIONS,
     METHODS,
@@ -30,24 +30,17 @@ from chainrule.interop.torch_parts import (
     is_last,
     kind_of,
     own_kind,
-    wish,
 )
-from chainrule.interop.wiring import Held, Wiring, cut, cuts_of, in_order, turned
+from chainrule.interop.wiring import Held
 from chainrule.nn import (
     Activation,
-    Flatten,
-    Formula,
     GaussianNoise,
-    GlobalAveragePool,
     Layer,
-    Reshape,
     Scale,
     TimeDistributed,
     build_network,
 )
-from chainrule.nn.activations import ActivationName
 from chainrule.nn.peers.parts import LackingError
-from chainrule.nn.peers.pytorch import places_channels_first
 from chainrule.nn.peers.pytorch_layers import LAYERS
 from chainrule.nn.peers.pytorch_reading import (
     READERS,
@@ -57,56 +50,15 @@ from chainrule.nn.peers.pytorch_reading import (
     Read,
     UnlikeError,
     around_of,
-    cut_off,
-    padded,
     recurrent,
     require_space,
 )
 
-JOINED: dict[Any, Callable[[Node, Node], Node]] = {
-    operator.add: ops.add, torch.add: ops.add, "add": ops.add, operator.iadd: ops.add, operator.mul: ops.multiply, torch.mul: ops.multiply,
-    "mul": ops.multiply, operator.sub: ops.subtract, torch.sub: ops.subtract, operator.truediv: ops.divide, torch.div: ops.divide,
-    operator.pow: ops.power, torch.pow: ops.power, "pow": ops.power, "sub": ops.subtract, "div": ops.divide, operator.imul: ops.multiply,
-    torch.maximum: ops.maximum, torch.minimum: ops.minimum,
-}  # fmt: skip
-ENTRY_BY_ENTRY: dict[Any, Callable[[Node], Node]] = {
-    operator.neg: ops.negative, torch.neg: ops.negative, torch.abs: ops.absolute, "abs": ops.absolute, torch.atan: ops.arctan,
-    torch.arctan: ops.arctan, torch.square: lambda x: x * x,
-    **{key: getattr(ops, name) for name in ("log", "sin", "cos", "sqrt", "expm1", "log1p", "sign", "floor", "erf")
-       for key in (name, getattr(torch, name))},
-}  # fmt: skip
-ACTIVATED: dict[Any, ActivationName] = {torch.exp: "exp", "exp": "exp"}
-"""Activations that are no module there."""
-LIMITED = {torch.clamp, "clamp", torch.clip, "clip"}
-SIGNS = {"add": "+", "multiply": "*", "subtract": "-", "divide": "/", "power": "^"}
-SQUEEZED = {"squeeze", torch.squeeze}
-SHAPED = {torch.flatten, "flatten", "view", "reshape", torch.reshape, *SQUEEZED}
-PERMUTED = {"permute", torch.permute, "transpose", torch.transpose}
 NOTHING = {"contiguous", "clone", "detach", "float", "double", "long", "int", "to"}
 
 
-class Reading:
+class Reading(Functions):
     """One pass over the nodes that torch.fx found."""
-
-    def __init__(self, module: nn.Module, traced: GraphModule, examples: Sequence[torch.Tensor]) -> None:
-        self.module, self.traced = module, traced
-        self.batch = len(examples[0])
-        self.wiring, self.in_frozen = Wiring(), False
-        self.values: dict[FxNode, Any] = {}
-        self.inputs = self._inputs([tuple(each.shape[1:]) for each in examples])
-        self.outputs: list[Value] = []
-        self.used: set[str] = set()
-        self.known: dict[str, tuple[tuple[Callable[..., Node], ...], Any]] = {}
-
-    def _inputs(self, shapes: Sequence[Shape]) -> list[Value]:
-        """The inputs of the forward, those that have no value of their own, as it is called."""
-        nodes = [node for node in self.traced.graph.nodes if node.op == "placeholder"][: len(shapes)]
-        firsts = [wish(self.traced, node) == "first" and len(shape) > 1 for node, shape in zip(nodes, shapes, strict=True)]
-        ours = [in_our_order(shape, first=first) for shape, first in zip(shapes, firsts, strict=True)]
-        numbers = self.wiring.parts(ours)
-        found = [Value(*each) for each in zip(numbers, shapes, firsts, strict=True)]
-        self.values.update(zip(nodes, found, strict=True))
-        return found
 
     def read(self) -> tuple[Layer, dict[str, Array]]:
         """The network, and its values."""
@@ -180,47 +132,6 @@ class Reading:
         if isinstance(found, nn.Parameter) or not found.is_floating_point():
             raise UnlikeError("a parameter that is used by itself")
         return found.detach().cpu().numpy()
-
-    def _source(self, node: FxNode, place: int = 0) -> Value:
-        """An input of a node, with nothing that waits."""
-        value = self._waiting(node, place)
-        return self._now(node.args[place], value)
-
-    def _now(self, item: Any, value: Value) -> Value:
-        if not value.is_settled:
-            value = self.values[item] = self._settled(value)
-        return value
-
-    def _waiting(self, node: FxNode, place: int = 0) -> Value:
-        """An input of a node, whatever waits for the one behind."""
-        value = self.values.get(node.args[place]) if len(node.args) > place and isinstance(node.args[place], FxNode) else None  # pyright: ignore[reportArgumentType]
-        if not isinstance(value, Value):
-            raise UnlikeError("an input that is no tensor of the network")
-        return value
-
-    def _settled(self, value: Value) -> Value:
-        """A value with what waits done to it by layers of its own."""
-        if value.cut is not None:
-            (given, amounts), (layer, sources) = value.cut, self.wiring.steps[value.number - 1]
-            whole, *rest = cut_off(layer, given, amounts)  # pyright: ignore[reportArgumentType]  (a transposed convolution)
-            self.wiring.steps[value.number - 1] = (whole, sources)
-            return replace(value, number=self._put_all(rest, value.number), cut=None)
-        if value.around is not None:
-            if value.around.mode != "zeros":
-                raise UnlikeError(f"{value.around.mode} numbers around what is no convolution and no pool")
-            shape = in_our_order(self._inside(value), first=True)
-            return replace(value, number=self._put_all(padded(shape, value.around.amounts), value.number), around=None)
-        if value.backwards:
-            return replace(value, number=self._put(turned((1,), value.shape), value.number), backwards=False)
-        return value
-
-    def _inside(self, value: Value) -> Shape:
-        """The shape of one example before something was put around it."""
-        amounts = value.around.amounts if value.around else ()
-        space = (extent - low - high for extent, (low, high) in zip(value.shape[1:], amounts, strict=True))
-        return (value.shape[0], *space) if amounts else value.shape
-
-    # ---- modules
 
     def _module(self, node: FxNode, module: nn.Module, target: str) -> Value:
         kind, waiting = type(module).__name__, self._waiting(node)
@@ -323,68 +234,9 @@ class Reading:
         cut = (source.shape, read.cut) if read.cut else None
         return Value(number, shape, first, None if kind == "Linear" else rows, cut=cut)
 
-    def _put(self, layer: Callable[..., Node], *sources: int, frozen: bool = False) -> int:
-        return self.wiring.put(layer, *sources, frozen=frozen or self.in_frozen)
-
-    def _put_all(self, layers: Iterable[Callable[..., Node]], number: int, *, frozen: bool = False) -> int:
-        return self.wiring.put_all(layers, number, frozen=frozen or self.in_frozen)
-
-    def _shape(self, node: FxNode) -> Shape:
-        meta: Any = node.meta.get("tensor_meta")
-        if meta is None or not hasattr(meta, "shape"):
-            raise UnlikeError("an answer that is no tensor")
-        return tuple(map(int, meta.shape[1:]))
-
-    def _flattened(self, node: FxNode, source: Value) -> Value:
-        shape = self._shape(node)
-        if len(source.shape) == 1 and prod(shape) == prod(source.shape):
-            return replace(source, shape=shape)  # a single number is a row of one here
-        if shape == source.shape:
-            return source
-        if len(shape) != 1 or prod(shape) != prod(source.shape):
-            raise UnlikeError(f"a new shape {shape} for {source.shape}")
-        if prod(source.shape[1:]) == 1 and not source.first:
-            # What a pool over all of space left: we have no axes of space there any more.
-            return replace(source, shape=shape)
-        rows = places_channels_first(in_our_order(source.shape, first=True)) if source.first else None
-        return Value(self._put(Flatten(), source.number), shape, rows=rows)
-
-    def _reshaped(self, node: FxNode, source: Value) -> Value:
-        shape = self._shape(node)
-        if source.first or source.rows is not None:
-            raise UnlikeError("a picture in a new shape")
-        if len(shape) == 1:
-            return Value(self._put(Flatten(), source.number), shape)
-        if len(shape) == 3 and 1 in (shape[0], prod(shape[1:])):
-            return Value(self._put(Reshape(in_our_order(shape, first=True)), source.number), shape, first=True)
-        if len(shape) == 3 and not all(self._is_permuted(user) for user in node.users):
-            # Channels first there: the numbers stand as theirs do, then channels go behind.
-            number = self._put_all((Reshape(shape), in_order((0, 2, 3, 1), shape)), source.number)
-            return Value(number, shape, first=True)
-        return Value(self._put(Reshape(shape), source.number), shape)
-
-    def _is_permuted(self, node: FxNode) -> bool:
-        if node.op == "call_module":
-            return own_kind(self.traced.get_submodule(str(node.target))) == "Permute"
-        return node.target in PERMUTED
-
-    # ---- functions
-
     def _function(self, node: FxNode) -> Any:
         read = FUNCTIONS_READ.get(node.target)
         return self.like_a_module(node) if read is None else read(self, node)
-
-    def nothing(self, node: FxNode) -> None:
-        """What is a number of the shape."""
-
-    def as_it_is(self, node: FxNode) -> Value:
-        """The same value."""
-        return self._source(node)
-
-    def shaped(self, node: FxNode) -> Value:
-        """The same numbers in another shape."""
-        source, shape = self._source(node), self._shape(node)
-        return self._flattened(node, source) if len(shape) == 1 or node.target in SQUEEZED else self._reshaped(node, source)
 
     def like_a_module(self, node: FxNode) -> Value:
         """What a module does, too, with the same arguments."""
@@ -394,151 +246,6 @@ class Reading:
         left_out = {"inplace", "_stacklevel", "dtype", "training"}
         keywords = {name: value for name, value in node.kwargs.items() if name not in left_out}
         return self._applied(maker(*node.args[1:], **keywords).eval(), "", node)
-
-    def entry_by_entry(self, node: FxNode) -> Value:
-        """A function of each number."""
-        source = self._source(node)
-        return replace(source, number=self._put(ENTRY_BY_ENTRY[node.target], source.number))
-
-    def activated(self, node: FxNode) -> Value:
-        """An activation that is no module there."""
-        source = self._source(node)
-        return replace(source, number=self._put(Activation(ACTIVATED[node.target]), source.number))
-
-    def divided(self, node: FxNode) -> list[Value]:
-        """Parts side by side: of equal sizes, or of those that are said."""
-        source, sizes = self._source(node), [tuple(map(int, each.shape[1:])) for each in node.meta["tensor_meta"]]
-        place = next((place for place, extent in enumerate(source.shape) if any(each[place] != extent for each in sizes)), 0)
-        if source.rows is not None:
-            raise UnlikeError("a part of a flattened picture")
-        found, start = list[Value](), 0
-        for shape in sizes:
-            cuts = [(0, extent) for extent in source.shape]
-            cuts[place] = (start, start + shape[place])
-            start += shape[place]
-            found.append(self._cut(cuts, source))
-        return found
-
-    def turned(self, node: FxNode) -> Value:
-        """Time in the opposite order."""
-        waiting, (axes, *more) = self._waiting(node), node.args[1:] or (node.kwargs.get("dims"),)
-        if (list(axes) if isinstance(axes, tuple | list) else [axes, *more]) != [1]:
-            raise UnlikeError(f"the axes {axes} turned round")
-        if waiting.module is not None or len(waiting.shape) != 2 or waiting.first:
-            raise UnlikeError("what is no sequence (batch, time, features) turned round")
-        return replace(waiting, backwards=not waiting.backwards)
-
-    def limited(self, node: FxNode) -> Value:
-        """Each number between two limits, of which one may be left out."""
-        source, (low, high) = self._source(node), (*node.args[1:], None, None)[:2]
-        low, high = node.kwargs.get("min", low), node.kwargs.get("max", high)
-        text = "x" if low is None else f"max(x, {low!r})"
-        return replace(source, number=self._put(Formula(text if high is None else f"min({text}, {high!r})"), source.number))
-
-    def _part(self, node: FxNode, source: Value) -> Value:
-        """What slices take of each example."""
-        cuts = cuts_of(node.args[1], source.shape)
-        if source.rows is not None:
-            raise UnlikeError("a part of a flattened picture")
-        return self._cut(cuts, source)
-
-    def _cut(self, cuts: list[tuple[int, int]], source: Value) -> Value:
-        """What lies between these places of each axis of an example."""
-        ours = cuts[1:] + cuts[:1] if source.first else cuts
-        number = self._put(cut(ours, in_our_order(source.shape, first=source.first)), source.number)
-        return Value(number, tuple(b - a for a, b in cuts), source.first)
-
-    def _joined_to(self, constant: Array, source: Value, name: str, *, left: bool) -> Value:
-        """A value, and numbers that stay as they are."""
-        if source.rows is not None or constant.ndim > len(source.shape):
-            raise UnlikeError(f"numbers of shape {constant.shape} beside {source.shape}")
-        if left and name in {"subtract", "divide"}:
-            raise UnlikeError("numbers before what they are joined to")
-        constant = as_ours(constant, source)
-        offset, factor = (constant, np.ones(())) if name in {"add", "subtract"} else (np.zeros(()), constant)
-        return replace(source, number=self._put(Scale(offset, factor, name in {"add", "divide"}), source.number))
-
-    def joined(self, node: FxNode) -> Value:
-        """What arithmetic makes of two values, or of a value and a number."""
-        function = JOINED[node.target]
-        name: str = function.name  # pyright: ignore[reportFunctionMemberAccess]
-        numbers = [item for item in node.args if isinstance(item, int | float)]
-        if numbers:
-            source = self._source(node, 0 if isinstance(node.args[0], FxNode) else 1)
-            left, right = ("x", repr(numbers[0])) if isinstance(node.args[0], FxNode) else (repr(numbers[0]), "x")
-            return replace(source, number=self._put(Formula(f"{left} {SIGNS[name]} {right}"), source.number))
-        for place, item in enumerate(node.args):
-            if isinstance(constant := self.values.get(item), np.ndarray):  # pyright: ignore[reportArgumentType]
-                return self._joined_to(constant, self._source(node, 1 - place), name, left=place == 0)
-        one, other = self._source(node), self._source(node, 1)
-        pairs = zip(one.shape, other.shape, strict=False)
-        fits = len(one.shape) == len(other.shape) and all(a == b or 1 in (a, b) for a, b in pairs)
-        if not fits or one.first != other.first or one.rows != other.rows:
-            raise UnlikeError(f"the shapes {one.shape} and {other.shape}")
-        return replace(one, number=self._put(function, one.number, other.number), shape=self._shape(node))
-
-    def joined_side_by_side(self, node: FxNode) -> Value:
-        """Values side by side along the channels or features."""
-        items: Any = node.args[0]
-        axis: Any = node.args[1] if len(node.args) > 1 else node.kwargs.get("dim", 0)
-        ends = [self.values[item] for item in items]
-        if [value.part for value in ends] == ["forward", "backward"] and ends[0].module is ends[1].module:
-            return self._recurrent(ends[0], sequences=False)
-        values = [self._now(item, self.values[item]) for item in items]
-        ndim = len(values[0].shape) + 1
-        channels = 1 if values[0].first else ndim - 1
-        if axis % ndim != channels or any(value.first != values[0].first or value.rows is not None for value in values):
-            raise UnlikeError(f"side by side along axis {axis}, which are no channels or features")
-        return Value(self.wiring.beside([value.number for value in values]), self._shape(node), values[0].first)
-
-    def permuted(self, node: FxNode) -> Value:
-        """Axes in another order."""
-        source, shape = self._source(node), self._shape(node)
-        rest: Any = node.args[1:]
-        axes = tuple(rest[0]) if len(rest) == 1 and isinstance(rest[0], tuple | list) else tuple(rest)
-        ndim = len(source.shape) + 1
-        if node.target in {"transpose", torch.transpose}:
-            order = list(range(ndim))
-            order[axes[0]], order[axes[1]] = order[axes[1]], order[axes[0]]
-            axes = tuple(order)
-        return self._moved(source, shape, axes)
-
-    def _moved(self, source: Value, shape: Shape, axes: Shape) -> Value:
-        """Axes in another order."""
-        ndim = len(source.shape) + 1
-        if source.rows is not None:
-            raise UnlikeError("flattened pictures in another order")
-
-        # Where our axes come from, in theirs, before and after, for either place of the channels.
-        def places(*, first: bool) -> tuple[int, ...]:
-            return (0, *range(2, ndim), 1) if first else tuple(range(ndim))
-
-        before = places(first=source.first)
-        moves = {first: tuple(before.index(axes[axis]) for axis in places(first=first)) for first in (True, False)}
-        for first, move in moves.items():
-            if move == tuple(range(ndim)) and ndim > 2:
-                return Value(source.number, shape, first)
-        layer = in_order(moves[ndim == 4], in_our_order(source.shape, first=source.first))
-        return Value(self._put(layer, source.number), shape, first=ndim == 4)
-
-    def _laid_out(self, value: Value, *, first: bool) -> Value:
-        """A value whose last axis, or whose first, is what we have last."""
-        if value.first == first:
-            return value
-        space = len(value.shape) - 1
-        axes = (0, *range(2, space + 2), 1) if first else (0, space + 1, *range(1, space + 1))
-        layer = in_order(axes, in_our_order(value.shape, first=value.first))
-        return replace(value, number=self._put(layer, value.number), first=first)
-
-    def mean(self, node: FxNode) -> Value:
-        """A mean over space or time."""
-        source, shape = self._source(node), self._shape(node)
-        axes: Any = node.args[1] if len(node.args) > 1 else node.kwargs.get("dim")
-        wanted = list(range(2, len(source.shape) + 1)) if source.first else list(range(1, len(source.shape)))
-        given = sorted(axis % (len(source.shape) + 1) for axis in (axes if isinstance(axes, tuple | list) else [axes]))
-        if given != wanted or len(shape) != 1:
-            raise UnlikeError(f"a mean over the axes {axes}")
-        return Value(self._put(GlobalAveragePool(), source.number), shape)
 
     def taken(self, node: FxNode) -> Any:
         """What is taken from a recurrent module's answer, or from its sequence."""
