@@ -227,8 +227,8 @@ def test_modules_become_networks_that_train_on(name):
 
 
 def test_a_module_that_is_unlike_is_refused_by_its_name():
-    module = nn.Sequential(nn.Linear(4, 4), nn.Sequential(nn.PReLU()))
-    with pytest.raises(OptionError, match=r"1\.0 \(PReLU\) of Sequential"):
+    module = nn.Sequential(nn.Linear(4, 4), nn.Sequential(nn.Threshold(0.1, 20.0)))
+    with pytest.raises(OptionError, match=r"1\.0 \(Threshold\) of Sequential"):
         cr.from_torch(module, input_shape=(4,))
 
 
@@ -598,7 +598,7 @@ def test_blocks_become_residual_connections():
 
 REFUSED = {
     "packed": (Packed(), (torch.randn(4, 6, 3), torch.tensor([6, 3, 2, 5])), "packs sequences of several lengths"),
-    "attention": (nn.Sequential(nn.TransformerEncoderLayer(4, 2, batch_first=True)), torch.randn(4, 5, 4), "TransformerEncoderLayer"),
+    "attention": (nn.Sequential(nn.TransformerEncoderLayer(4, 2)), torch.randn(4, 5, 4), "batch_first=False"),
     "weight norm": (nn.Sequential(nn.utils.parametrizations.weight_norm(nn.Linear(3, 4))), drawn((3,)), "computed of others before"),
     "spectral norm": (nn.Sequential(nn.utils.spectral_norm(nn.Linear(3, 4))), drawn((3,)), "computed of others before"),
     "of the batch": (nn.Sequential(nn.BatchNorm1d(3, track_running_stats=False)), drawn((3,)), "not followed by a momentum"),

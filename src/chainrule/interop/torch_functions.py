@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable
 from dataclasses import replace
+from math import sqrt
 from typing import Any
 
 import numpy as np
@@ -13,10 +14,12 @@ from torch.fx import Node as FxNode
 
 from chainrule import ops
 from chainrule.graph import Array, Node
-from chainrule.interop.torch_moving import Moving
-from chainrule.interop.torch_parts import Value, as_ours
-from chainrule.nn import Activation, Formula, GlobalAveragePool, Scale
+from chainrule.interop.torch_moving import Moving, name_of
+from chainrule.interop.torch_parts import Value, as_ours, in_our_order
+from chainrule.interop.wiring import Held
+from chainrule.nn import Activation, Dropout, Formula, GlobalAveragePool, GlobalMaxPool, Reshape, Scale
 from chainrule.nn.activations import ActivationName
+from chainrule.nn.peers.parts import ADDED
 from chainrule.nn.peers.pytorch_reading import UnlikeError
 
 JOINED: dict[Any, Callable[[Node, Node], Node]] = {
@@ -33,6 +36,8 @@ ENTRY_BY_ENTRY: dict[Any, Callable[[Node], Node]] = {
 }  # fmt: skip
 ACTIVATED: dict[Any, ActivationName] = {torch.exp: "exp", "exp": "exp"}
 """Activations that are no module there."""
+LEAST = -1e30
+"""Before a softmax as good as -inf: exp of it is 0, also beside other scores."""
 LIMITED = {torch.clamp, "clamp", torch.clip, "clip"}
 SIGNS = {"add": "+", "multiply": "*", "subtract": "-", "divide": "/", "power": "^"}
 
@@ -61,25 +66,115 @@ class Functions(Moving):
         """What arithmetic makes of two values, or of a value and a number."""
         function = JOINED[node.target]
         name: str = function.name  # pyright: ignore[reportFunctionMemberAccess]
-        numbers = [item for item in node.args if isinstance(item, int | float)]
+        operands = [self._operand(item) for item in node.args]
+        numbers = [item for item in operands if isinstance(item, int | float)]
         if numbers:
-            source = self._source(node, 0 if isinstance(node.args[0], FxNode) else 1)
-            left, right = ("x", repr(numbers[0])) if isinstance(node.args[0], FxNode) else (repr(numbers[0]), "x")
+            source = self._source(node, place := int(operands[0] is numbers[0]))
+            left, right = (repr(numbers[0]), "x") if place else ("x", repr(numbers[0]))
             return replace(source, number=self._put(Formula(f"{left} {SIGNS[name]} {right}"), source.number))
-        for place, item in enumerate(node.args):
-            if isinstance(constant := self.values.get(item), np.ndarray):  # pyright: ignore[reportArgumentType]
-                return self._joined_to(constant, self._source(node, 1 - place), name, left=place == 0)
+        for place, item in enumerate(operands):
+            if isinstance(item, np.ndarray):
+                return self._joined_to(item, self._source(node, 1 - place), name, left=place == 0)
+            if isinstance(item, torch.Tensor):
+                return self._joined_to_weights(item, self._source(node, 1 - place), name)
         one, other = self._source(node), self._source(node, 1)
+        if one.rows != other.rows:
+            one, other = self._ordered(one), self._ordered(other)
+        if one.first != other.first:
+            one, other = (self._laid_out(value, first=False) for value in (one, other))
         pairs = zip(one.shape, other.shape, strict=False)
         fits = len(one.shape) == len(other.shape) and all(a == b or 1 in (a, b) for a, b in pairs)
-        if not fits or one.first != other.first or one.rows != other.rows:
+        if not fits:
             raise UnlikeError(f"the shapes {one.shape} and {other.shape}")
         return replace(one, number=self._put(function, one.number, other.number), shape=self._shape(node))
 
+    def _beside(self, numbers: Array, source: Value) -> Array:
+        """Numbers that are the same for all examples, without an axis for these."""
+        numbers = numbers[0] if numbers.ndim == len(source.shape) + 1 and len(numbers) == 1 else numbers
+        if numbers.ndim > len(source.shape):
+            raise UnlikeError(f"numbers of shape {numbers.shape} beside {source.shape}")
+        return numbers
+
+    def _joined_to_weights(self, parameter: torch.Tensor, source: Value, name: str) -> Value:
+        """A value, and a parameter that is added to it."""
+        source = self._ordered(source)
+        if name != "add":
+            raise UnlikeError("a parameter that is used by itself")
+        numbers = as_ours(self._beside(parameter.detach().cpu().numpy(), source), source)
+        if not isinstance(parameter, torch.nn.Parameter) or not numbers.ndim:
+            raise UnlikeError("a parameter that is used by itself")
+        number = self._put(Formula(ADDED, {"p": numbers.shape}), source.number, frozen=not parameter.requires_grad)
+        self.wiring.held.append(Held(number, {"p": numbers}))
+        return replace(source, number=number)
+
+    def multiplied(self, node: FxNode) -> Value:
+        """A product of matrices, over the last two axes."""
+        one, other = (self._operand(item) for item in node.args)
+        if not isinstance(one, Value) or not isinstance(other, Value):
+            raise UnlikeError("a product with a parameter that is used by itself, or with numbers")
+        return self._product(*map(self._rowwise, node.args))
+
+    def _rowwise(self, item: Any) -> Value:
+        """A node's value with its axes as they are there."""
+        return self._laid_out(self._ordered(self._now(item, self._value(item))), first=False)
+
+    def _product(self, one: Value, other: Value) -> Value:
+        if len(one.shape) != len(other.shape) or len(one.shape) < 2 or one.shape[:-2] != other.shape[:-2]:
+            raise UnlikeError(f"a product of the shapes {one.shape} and {other.shape}")
+        return Value(self._put(ops.matmul, one.number, other.number), (*one.shape[:-1], other.shape[-1]))
+
+    def attended(self, node: FxNode) -> Value:
+        """What scaled_dot_product_attention does."""
+        given = (
+            dict(zip(("query", "key", "value", "attn_mask", "dropout_p", "is_causal"), node.args, strict=False)) | node.kwargs
+        )
+        query, key, value = (
+            self._laid_out(self._ordered(self._now(given[name], self._value(given[name]))), first=False)
+            for name in ("query", "key", "value")
+        )
+        scale, mask, ndim = self._operand(given.get("scale")), self._operand(given.get("attn_mask")), len(key.shape) + 1
+        turned = self._moved(
+            key, (*key.shape[:-2], key.shape[-1], key.shape[-2]), (*range(ndim - 2), ndim - 1, ndim - 2), first=False
+        )
+        turned = self._laid_out(turned, first=False)
+        scores = self._product(query, turned)
+        factor = 1 / sqrt(query.shape[-1]) if scale is None else float(scale)
+        scores = replace(scores, number=self._put(Formula(f"x * {factor!r}"), scores.number))
+        if given.get("is_causal"):
+            mask = np.tril(np.ones(scores.shape[-2:], bool))
+        if mask is not None:
+            scores = self._masked(scores, ~mask if isinstance(mask, np.ndarray) and mask.dtype == bool else mask)
+        shares = replace(scores, number=self._put(Activation("softmax"), scores.number))
+        if dropout := self._operand(given.get("dropout_p", 0.0)):
+            shares = replace(shares, number=self._put(Dropout(float(dropout)), shares.number))
+        return self._product(shares, value)
+
+    def _masked(self, scores: Value, mask: Any) -> Value:
+        """Scores before a softmax, without those where a mask is true, or with a mask of numbers added."""
+        if not isinstance(mask, np.ndarray):
+            raise UnlikeError("a mask that goes by the examples; here one mask holds for all")
+        return self._joined_to(np.where(mask, LEAST, 0.0) if mask.dtype == bool else mask, scores, "add", left=False)
+
+    def masked(self, node: FxNode) -> Value:
+        """Numbers of which some are replaced by one number: by nothing, or by infinitely little."""
+        mask, number = (self._operand(item) for item in node.args[1:3])
+        source = self._rowwise(node.args[0])
+        if not isinstance(mask, np.ndarray) or not isinstance(number, int | float) or 0 > number > LEAST / 1e25:
+            raise UnlikeError("numbers replaced by a mask that goes by the examples, or by other numbers than 0 and -inf")
+        if number == 0:
+            return self._joined_to(~mask.astype(bool), source, "multiply", left=False)
+        return self._masked(source, mask.astype(bool))
+
+    def blocked(self, node: FxNode) -> Value:
+        """What `torch_attention.blocked` does."""
+        return self._masked(self._rowwise(node.args[0]), self._operand(node.args[1]))
+
     def _joined_to(self, constant: Array, source: Value, name: str, *, left: bool) -> Value:
         """A value, and numbers that stay as they are."""
-        if source.rows is not None or constant.ndim > len(source.shape):
-            raise UnlikeError(f"numbers of shape {constant.shape} beside {source.shape}")
+        source = self._ordered(source)
+        constant = self._beside(constant, source)
+        # Infinitely little before a softmax: as little as leaves nothing of it.
+        constant = np.maximum(constant.astype(float), LEAST) if name == "add" else constant.astype(float)
         if left and name in {"subtract", "divide"}:
             raise UnlikeError("numbers before what they are joined to")
         constant = as_ours(constant, source)
@@ -93,19 +188,28 @@ class Functions(Moving):
         ends = [self.values[item] for item in items]
         if [value.part for value in ends] == ["forward", "backward"] and ends[0].module is ends[1].module:
             return self._recurrent(ends[0], sequences=False)
-        values = [self._now(item, self.values[item]) for item in items]
+        values = [self._ordered(self._now(item, self._value(item))) for item in items]
+        if len({value.first for value in values}) > 1:
+            values = [self._laid_out(value, first=False) for value in values]
         ndim = len(values[0].shape) + 1
         channels = 1 if values[0].first else ndim - 1
-        if axis % ndim != channels or any(value.first != values[0].first or value.rows is not None for value in values):
+        if axis % ndim != channels:
             raise UnlikeError(f"side by side along axis {axis}, which are no channels or features")
         return Value(self.wiring.beside([value.number for value in values]), self._shape(node), values[0].first)
 
-    def mean(self, node: FxNode) -> Value:
-        """A mean over space or time."""
-        source, shape = self._source(node), self._shape(node)
+    def pooled(self, node: FxNode) -> Any:
+        """A mean or the largest number over space or time."""
+        source, found = self._source(node), node.meta["found"]
+        with_places = not isinstance(found, torch.Tensor)
+        shape = tuple(map(int, (found[0] if with_places else found).shape[1:]))
+        kind: Any = GlobalAveragePool if "mean" in name_of(node.target) else GlobalMaxPool
         axes: Any = node.args[1] if len(node.args) > 1 else node.kwargs.get("dim")
         wanted = list(range(2, len(source.shape) + 1)) if source.first else list(range(1, len(source.shape)))
         given = sorted(axis % (len(source.shape) + 1) for axis in (axes if isinstance(axes, tuple | list) else [axes]))
-        if given != wanted or len(shape) != 1:
-            raise UnlikeError(f"a mean over the axes {axes}")
-        return Value(self._put(GlobalAveragePool(), source.number), shape)
+        if given != wanted:
+            raise UnlikeError(f"a mean or the largest over the axes {axes}")
+        value = Value(self._put(kind(), source.number), shape)
+        if len(shape) > 1:
+            kept = in_our_order(shape, first=source.first)
+            value = Value(self._put(Reshape(kept), value.number), shape, first=source.first)
+        return [value, None] if with_places else value

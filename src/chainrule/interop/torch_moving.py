@@ -7,6 +7,7 @@ from dataclasses import replace
 from math import prod
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 from torch.fx import GraphModule
@@ -14,14 +15,27 @@ from torch.fx import Node as FxNode
 
 from chainrule.graph import Node, Shape
 from chainrule.interop.torch_parts import Value, in_our_order, own_kind, wish
-from chainrule.interop.wiring import Wiring, cut, cuts_of, in_order, turned
+from chainrule.interop.wiring import Wiring, cut, cuts_of, in_order, moved, turned
 from chainrule.nn import Flatten, Reshape
 from chainrule.nn.peers.pytorch import places_channels_first
 from chainrule.nn.peers.pytorch_reading import UnlikeError, cut_off, padded
 
+CHANCE = ("rand", "bernoulli", "normal", "multinomial", "poisson")
+"""What functions are called that draw at random."""
 SQUEEZED = {"squeeze", torch.squeeze}
-SHAPED = {torch.flatten, "flatten", "view", "reshape", torch.reshape, *SQUEEZED}
+SHAPED = {torch.flatten, "flatten", "view", "reshape", torch.reshape, "unsqueeze", torch.unsqueeze, "unflatten", *SQUEEZED}
 PERMUTED = {"permute", torch.permute, "transpose", torch.transpose}
+
+
+def name_of(target: Any) -> str:
+    """What the function of a node is called."""
+    return target if isinstance(target, str) else getattr(target, "__name__", "")
+
+
+def _has_tensors(found: Any) -> bool:
+    if isinstance(found, tuple | list):
+        return any(map(_has_tensors, found))
+    return isinstance(found, torch.Tensor)
 
 
 class Moving:
@@ -33,8 +47,9 @@ class Moving:
         self.wiring, self.in_frozen = Wiring(), False
         self.values: dict[FxNode, Any] = {}
         self.inputs = self._inputs([tuple(each.shape[1:]) for each in examples])
+        self.constants: set[FxNode] = set()
         self.outputs: list[Value] = []
-        self.used: set[str] = set()
+        self.used: dict[str, Value | None] = {}
         self.known: dict[str, tuple[tuple[Callable[..., Node], ...], Any]] = {}
 
     def _inputs(self, shapes: Sequence[Shape]) -> list[Value]:
@@ -46,6 +61,25 @@ class Moving:
         found = [Value(*each) for each in zip(numbers, shapes, firsts, strict=True)]
         self.values.update(zip(nodes, found, strict=True))
         return found
+
+    def _is_constant(self, node: FxNode) -> bool:
+        """Whether a node gives the same for all examples and weights: numbers of shapes, and what is made of buffers and numbers alone."""
+        if "found" not in node.meta or node.op in {"placeholder", "output"}:
+            return False
+        if not _has_tensors(node.meta["found"]):
+            return True
+        if name_of(node.target).startswith(CHANCE):
+            raise UnlikeError("it draws at random at every call; at inference take the mean, or learn it here with cr.Latent")
+        held: Any = self.traced.get_submodule(str(node.target)).parameters() if node.op == "call_module" else ()
+        own = node.op == "get_attr" and isinstance(node.meta["found"], nn.Parameter)
+        return not own and not any(True for _ in held) and all(each in self.constants for each in node.all_input_nodes)
+
+    def _operand(self, item: Any) -> Any:
+        """What an argument of a node stands for: a value, a number, an array, or what it is."""
+        if isinstance(item, tuple | list):
+            return type(item)(map(self._operand, item))  # pyright: ignore[reportUnknownArgumentType,reportUnknownVariableType]
+        found = self.values.get(item, item) if isinstance(item, FxNode) else item
+        return float(found) if isinstance(found, np.ndarray) and found.ndim == 0 else found
 
     def _source(self, node: FxNode, place: int = 0) -> Value:
         """An input of a node, with nothing that waits."""
@@ -59,7 +93,11 @@ class Moving:
 
     def _waiting(self, node: FxNode, place: int = 0) -> Value:
         """An input of a node, whatever waits for the one behind."""
-        value = self.values.get(node.args[place]) if len(node.args) > place and isinstance(node.args[place], FxNode) else None  # pyright: ignore[reportArgumentType]
+        return self._value(node.args[place] if len(node.args) > place else None)
+
+    def _value(self, item: Any) -> Value:
+        """The value of a node. Raises: UnlikeError where there is none."""
+        value = self.values.get(item) if isinstance(item, FxNode) else None
         if not isinstance(value, Value):
             raise UnlikeError("an input that is no tensor of the network")
         return value
@@ -93,13 +131,10 @@ class Moving:
         return self.wiring.put_all(layers, number, frozen=frozen or self.in_frozen)
 
     def _shape(self, node: FxNode) -> Shape:
-        meta: Any = node.meta.get("tensor_meta")
-        if meta is None or not hasattr(meta, "shape"):
+        found: Any = node.meta.get("found")
+        if not isinstance(found, torch.Tensor):
             raise UnlikeError("an answer that is no tensor")
-        return tuple(map(int, meta.shape[1:]))
-
-    def nothing(self, node: FxNode) -> None:
-        """What is a number of the shape."""
+        return tuple(map(int, found.shape[1:]))
 
     def as_it_is(self, node: FxNode) -> Value:
         """The same value."""
@@ -110,14 +145,43 @@ class Moving:
         source, shape = self._source(node), self._shape(node)
         return self._flattened(node, source) if len(shape) == 1 or node.target in SQUEEZED else self._reshaped(node, source)
 
+    def _with_shape(self, value: Value, shape: Shape) -> Value:
+        """The same numbers in their order, in another shape; channels stay where they are where they can."""
+        value = self._ordered(value)
+        kept = value.first and len(shape) > 1 and shape[0] == value.shape[0]
+        if kept and [n for n in shape if n != 1] == [n for n in value.shape if n != 1]:
+            return Value(self._put(Reshape(in_our_order(shape, first=True)), value.number), shape, first=True)
+        value = self._laid_out(value, first=False)
+        return Value(self._put(Flatten() if len(shape) == 1 else Reshape(shape), value.number), shape)
+
+    def _ordered(self, value: Value) -> Value:
+        """A value whose numbers stand as theirs do, where a picture was flattened."""
+        if value.rows is None:
+            return value
+        # One number of a channel behind the other there; here those of one place.
+        channels = value.rows[1] if len(value.rows) > 1 else 1
+        shape = (len(value.rows) // channels, channels)
+        layers = (Reshape(shape), in_order((0, 2, 1), shape), Flatten()) if channels > 1 else ()
+        return replace(value, number=self._put_all(layers, value.number), rows=None)
+
+    def repeated(self, node: FxNode) -> Value:
+        """The same numbers several times along an axis that has one."""
+        source, shape = self._source(node), self._shape(node)
+        if len(shape) != len(source.shape) or any(a not in (1, b) for a, b in zip(source.shape, shape, strict=True)):
+            raise UnlikeError(f"the shape {source.shape} repeated to {shape}")
+        ours = [in_our_order(each, first=source.first) for each in (source.shape, shape)]
+        made = ", ".join(map(str, ours[1]))
+        layer = moved(f"broadcast_to(x, shape=({{B}}, {made}))", *ours)
+        return source if shape == source.shape else replace(source, number=self._put(layer, source.number), shape=shape)
+
     def _flattened(self, node: FxNode, source: Value) -> Value:
         shape = self._shape(node)
         if len(source.shape) == 1 and prod(shape) == prod(source.shape):
             return replace(source, shape=shape)  # a single number is a row of one here
         if shape == source.shape:
             return source
-        if len(shape) != 1 or prod(shape) != prod(source.shape):
-            raise UnlikeError(f"a new shape {shape} for {source.shape}")
+        if len(shape) != 1:
+            return self._with_shape(source, shape)
         if prod(source.shape[1:]) == 1 and not source.first:
             # What a pool over all of space left: we have no axes of space there any more.
             return replace(source, shape=shape)
@@ -126,13 +190,11 @@ class Moving:
 
     def _reshaped(self, node: FxNode, source: Value) -> Value:
         shape = self._shape(node)
-        if source.first or source.rows is not None:
-            raise UnlikeError("a picture in a new shape")
-        if len(shape) == 1:
-            return Value(self._put(Flatten(), source.number), shape)
+        if source.first or source.rows is not None or len(shape) == 1:
+            return self._with_shape(source, shape)
         if len(shape) == 3 and 1 in (shape[0], prod(shape[1:])):
             return Value(self._put(Reshape(in_our_order(shape, first=True)), source.number), shape, first=True)
-        if len(shape) == 3 and not all(self._is_permuted(user) for user in node.users):
+        if len(shape) == 3 and wish(self.traced, node, "first") == "first" and not all(map(self._is_permuted, node.users)):
             # Channels first there: the numbers stand as theirs do, then channels go behind.
             number = self._put_all((Reshape(shape), in_order((0, 2, 3, 1), shape)), source.number)
             return Value(number, shape, first=True)
@@ -149,17 +211,19 @@ class Moving:
         rest: Any = node.args[1:]
         axes = tuple(rest[0]) if len(rest) == 1 and isinstance(rest[0], tuple | list) else tuple(rest)
         ndim = len(source.shape) + 1
+        axes = tuple(axis % ndim for axis in axes)
+        if 0 in (axes if node.target in {"transpose", torch.transpose} else axes[1:]):
+            raise UnlikeError("the axis of the batch elsewhere; batch_first=True keeps it where it is")
         if node.target in {"transpose", torch.transpose}:
             order = list(range(ndim))
             order[axes[0]], order[axes[1]] = order[axes[1]], order[axes[0]]
             axes = tuple(order)
-        return self._moved(source, shape, axes)
+        return self._moved(source, shape, axes, first=wish(self.traced, node, "first") == "first")
 
-    def _moved(self, source: Value, shape: Shape, axes: Shape) -> Value:
+    def _moved(self, source: Value, shape: Shape, axes: Shape, *, first: bool = True) -> Value:
         """Axes in another order."""
         ndim = len(source.shape) + 1
-        if source.rows is not None:
-            raise UnlikeError("flattened pictures in another order")
+        source = self._ordered(source)
 
         # Where our axes come from, in theirs, before and after, for either place of the channels.
         def places(*, first: bool) -> tuple[int, ...]:
@@ -170,8 +234,8 @@ class Moving:
         for first, move in moves.items():
             if move == tuple(range(ndim)) and ndim > 2:
                 return Value(source.number, shape, first)
-        layer = in_order(moves[ndim == 4], in_our_order(source.shape, first=source.first))
-        return Value(self._put(layer, source.number), shape, first=ndim == 4)
+        layer = in_order(moves[ndim == 4 and first], in_our_order(source.shape, first=source.first))
+        return Value(self._put(layer, source.number), shape, first=ndim == 4 and first)
 
     def _laid_out(self, value: Value, *, first: bool) -> Value:
         """A value whose last axis, or whose first, is what we have last."""
@@ -193,10 +257,8 @@ class Moving:
 
     def divided(self, node: FxNode) -> list[Value]:
         """Parts side by side: of equal sizes, or of those that are said."""
-        source, sizes = self._source(node), [tuple(map(int, each.shape[1:])) for each in node.meta["tensor_meta"]]
+        source, sizes = self._ordered(self._source(node)), [tuple(map(int, each.shape[1:])) for each in node.meta["found"]]
         place = next((place for place, extent in enumerate(source.shape) if any(each[place] != extent for each in sizes)), 0)
-        if source.rows is not None:
-            raise UnlikeError("a part of a flattened picture")
         found, start = list[Value](), 0
         for shape in sizes:
             cuts = [(0, extent) for extent in source.shape]
@@ -207,10 +269,15 @@ class Moving:
 
     def _part(self, node: FxNode, source: Value) -> Value:
         """What slices take of each example."""
-        cuts = cuts_of(node.args[1], source.shape)
-        if source.rows is not None:
-            raise UnlikeError("a part of a flattened picture")
-        return self._cut(cuts, source)
+        keys: Any = node.args[1] if isinstance(node.args[1], tuple) else (node.args[1],)
+        keys = tuple(self._operand(key) for key in keys)
+        if Ellipsis in keys:
+            place = keys.index(Ellipsis)
+            keys = (*keys[:place], *(slice(None),) * (len(source.shape) + 2 - len(keys)), *keys[place + 1 :])
+        # A number takes one place of an axis, which then is none any more.
+        wide = tuple(slice(key, key + 1 or None) if isinstance(key, int) else key for key in keys)
+        value = self._cut(cuts_of(wide, source.shape), self._ordered(source))
+        return value if wide == keys else self._with_shape(value, self._shape(node))
 
     def _cut(self, cuts: list[tuple[int, int]], source: Value) -> Value:
         """What lies between these places of each axis of an example."""

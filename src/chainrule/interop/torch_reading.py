@@ -16,6 +16,7 @@ from torch.fx import Node as FxNode
 
 from chainrule.errors import ChainruleError, OptionError
 from chainrule.graph import Array, Shape
+from chainrule.interop.torch_attention import blocked
 from chainrule.interop.torch_functions import ACTIVATED, ENTRY_BY_ENTRY, JOINED, LIMITED, Functions
 from chainrule.interop.torch_moving import PERMUTED, SHAPED
 from chainrule.interop.torch_parts import (
@@ -34,7 +35,10 @@ from chainrule.interop.torch_parts import (
 from chainrule.interop.wiring import Held
 from chainrule.nn import (
     Activation,
+    Dropout,
     GaussianNoise,
+    GlobalAveragePool,
+    GlobalMaxPool,
     Layer,
     Scale,
     TimeDistributed,
@@ -91,9 +95,7 @@ class Reading(Functions):
         if not isinstance(value, Value) or value.module is not None:
             raise UnlikeError("what is no tensor, or an answer with its states")
         value = self._settled(value)
-        if value.rows is not None and value.rows != tuple(range(len(value.rows))):
-            raise UnlikeError("flattened pictures that nothing reads")
-        return value
+        return self._ordered(value)
 
     def given(self, arrays: Sequence[Array]) -> Array:
         """What the network takes for these inputs of the module: channels last, and several side by side in columns."""
@@ -118,20 +120,17 @@ class Reading(Functions):
     def _node(self, node: FxNode) -> Any:
         self.in_frozen = node.op == "call_module" and self._stands_in_frozen(str(node.target))
         try:
+            if self._is_constant(node):
+                self.constants.add(node)
+                found = node.meta["found"]
+                return found.detach().cpu().numpy() if isinstance(found, torch.Tensor) else found
             if node.op == "call_module":
                 return self._module(node, self.traced.get_submodule(str(node.target)), str(node.target))
             if node.op == "get_attr":
-                return self._constant(str(node.target))
+                return node.meta["found"]
             return self._function(node)
         except UnlikeError as error:
             raise self._unlike(f"{node.target!s} ({kind_of(node, self.traced)})", str(error)) from error
-
-    def _constant(self, target: str) -> Array:
-        """The numbers of a buffer, which nobody trains."""
-        found: Any = operator.attrgetter(target)(self.traced)
-        if isinstance(found, nn.Parameter) or not found.is_floating_point():
-            raise UnlikeError("a parameter that is used by itself")
-        return found.detach().cpu().numpy()
 
     def _module(self, node: FxNode, module: nn.Module, target: str) -> Value:
         kind, waiting = type(module).__name__, self._waiting(node)
@@ -140,6 +139,7 @@ class Reading(Functions):
             kind in RECURRENT
             and waiting.around is None
             and waiting.cut is None
+            and self._begins_with_nothing(node)
             and not (module.bidirectional and waiting.backwards)
         ):
             return replace(waiting, module=(module, target))
@@ -151,11 +151,37 @@ class Reading(Functions):
             return self._put_around(found, node)
         if own:
             return self._own(own, module, self._source(node), self._shape(node))
+        if kind == "Embedding" and (ids := self._operand(node.args[0])) is not None and isinstance(ids, np.ndarray):
+            return _rows_of(module, ids)
         if kind == "Flatten":
             return self._flattened(node, self._source(node))
         if kind == "Unflatten":
             return self._reshaped(node, self._source(node))
         return self._applied(module, target, node)
+
+    def _begins_with_nothing(self, node: FxNode) -> bool:
+        """That a recurrent module is given no first state, or zeros. Raises: UnlikeError."""
+        (*_, given) = (None, *node.args[1:], *node.kwargs.values())
+        states = [self._operand(each) for each in (given if isinstance(given, tuple | list) else [given])]
+        if any(state is not None and (not isinstance(state, np.ndarray) or state.any()) for state in states):
+            raise UnlikeError(
+                "a first state that is given; here memories begin with zeros, and what they begin with may be added to x"
+            )
+        return True
+
+    def put_around(self, node: FxNode) -> Value:
+        """What torch.nn.functional.pad puts around."""
+        amounts, mode, value = ([*map(self._operand, node.args[1:]), "constant", None][place] for place in (0, 1, 2))
+        mode, value = node.kwargs.get("mode", mode), node.kwargs.get("value", value)
+        if not any(amounts):
+            return self._source(node)
+        kind = f"{ {'constant': 'Constant', 'reflect': 'Reflection', 'circular': 'Circular'}.get(mode, mode) }Pad{len(amounts) // 2}d"
+        more = (float(value or 0.0),) if mode == "constant" else ()
+        maker: Any = getattr(nn, kind, None)
+        around = maker and around_of(maker(tuple(amounts), *more), self._waiting(node).shape)
+        if not around:
+            raise UnlikeError(f"{mode} numbers around axes that are not those of space")
+        return self._put_around(around, node)
 
     def _put_around(self, around: Around, node: FxNode) -> Value:
         """What waits for the window behind it; what cuts off a transposed convolution's answer waits with it."""
@@ -175,6 +201,8 @@ class Reading(Functions):
         if kind in {"Scaled", "Unscaled"}:
             numbers = (as_ours(each.detach().cpu().numpy(), source) for each in (module.offset, module.factor))
             return replace(source, number=self._put(Scale(*numbers, undo=kind == "Unscaled"), source.number))
+        if kind == "Plus":
+            return self._joined_to_weights(module.p, source, "add")
         if kind == "Exp":
             return replace(source, number=self._put(Activation("exp"), source.number))
         if kind == "Permute":
@@ -209,9 +237,8 @@ class Reading(Functions):
             raise UnlikeError("a recurrent module's whole answer, with its states")
         if len(source.shape) > 1 and read.order != "any":
             source = self._laid_out(source, first=read.order == "first")
+        source = source if kind == "Linear" or goes_by_entry(read.layers) else self._ordered(source)
         rows = source.rows
-        if rows is not None and kind != "Linear" and not goes_by_entry(read.layers):
-            raise UnlikeError("flattened pictures are read by something else than Linear")
         number = source.number
         before = len(self.wiring.steps)
         way = (source.first, rows, read)
@@ -227,7 +254,7 @@ class Reading(Functions):
             if place == read.holds:
                 state = arrays_of(module)
                 self.wiring.held.append(Held(number, state, rows if kind == "Linear" else None, source.first))
-        pooled = kind.startswith("Adaptive")
+        pooled = any(isinstance(layer, GlobalAveragePool | GlobalMaxPool) for layer in read.layers)
         if target and target not in self.known:
             self.known[target] = tuple(layer for layer, _ in self.wiring.steps[before:]), way
         first = source.first and not pooled
@@ -241,17 +268,17 @@ class Reading(Functions):
     def like_a_module(self, node: FxNode) -> Value:
         """What a module does, too, with the same arguments."""
         maker: Any = METHODS.get(node.target) if isinstance(node.target, str) else FUNCTIONS.get(node.target)
+        if any(isinstance(self._operand(item), nn.Parameter) for item in node.args):
+            raise UnlikeError("a parameter that is used by itself")
         if maker is None:
             raise UnlikeError("no layer does what it does")
         left_out = {"inplace", "_stacklevel", "dtype", "training"}
-        keywords = {name: value for name, value in node.kwargs.items() if name not in left_out}
-        return self._applied(maker(*node.args[1:], **keywords).eval(), "", node)
+        keywords = {name: self._operand(value) for name, value in node.kwargs.items() if name not in left_out}
+        return self._applied(maker(*map(self._operand, node.args[1:]), **keywords).eval(), "", node)
 
     def taken(self, node: FxNode) -> Any:
         """What is taken from a recurrent module's answer, or from its sequence."""
         source, key = self.values.get(node.args[0]), node.args[1]  # pyright: ignore[reportArgumentType]
-        if source is None:
-            return None  # of a shape
         if isinstance(source, list):
             return source[key]  # pyright: ignore[reportArgumentType,reportCallIssue,reportUnknownVariableType]
         if not isinstance(source, Value):
@@ -272,6 +299,8 @@ class Reading(Functions):
             return replace(source, part="forward" if key == -2 else "backward")
         last = source.part in {"states", "state"} and key == -1 and one_way
         last = last or (source.part == "sequence" and is_last(key) and one_way)
+        if source.part == "sequence" and not last:
+            return self._part(node, self._recurrent(source, sequences=True))
         if not last:
             raise UnlikeError(f"{key} of what {target} gives")
         return self._recurrent(source, sequences=False)
@@ -283,26 +312,48 @@ class Reading(Functions):
     def _recurrent(self, source: Value, *, sequences: bool) -> Value:
         module, target = source.module
         if target in self.used:
-            raise UnlikeError("a recurrent module whose answer is taken in two ways")
-        self.used.add(target)
+            every = self.used[target]
+            if every is None or module.bidirectional:
+                raise UnlikeError("a recurrent module whose answer is taken in two ways, or that is used twice")
+            last = self._cut([(every.shape[0] - 1, every.shape[0]), (0, every.shape[1])], every)
+            return every if sequences else self._with_shape(last, every.shape[1:])
+        self.used[target] = None
         if len(source.shape) != 2:
             raise UnlikeError("an input that is not (batch, time, features)")
         source = self._laid_out(source, first=False)
         number = source.number
         state = arrays_of(module)
         frozen = is_frozen(module) or self._stands_in_frozen(target)
-        for place, layer in enumerate(recurrent(module, sequences=sequences, reverse=source.backwards)):
+        place = -1
+        for layer in recurrent(module, sequences=sequences, reverse=source.backwards):
             number = self._put(layer, number, frozen=frozen)
+            if isinstance(layer, Dropout):
+                continue
+            place += 1
             own = {name.replace(f"_l{place}", "_l0"): value for name, value in state.items() if f"_l{place}" in name}
             self.wiring.held.append(Held(number, own))
         wide = module.hidden_size * (2 if module.bidirectional else 1)
-        return Value(number, (source.shape[0], wide) if sequences else (wide,), backwards=sequences and source.backwards)
+        made = Value(number, (source.shape[0], wide) if sequences else (wide,), backwards=sequences and source.backwards)
+        self.used[target] = made if sequences and made.is_settled else None
+        return made
+
+
+def _rows_of(module: Any, ids: Array) -> nn.Parameter:
+    """The vectors of ids that are the same for all examples, such as those of places: weights that are used by themselves."""
+    rows = ids[0] if ids.ndim > 1 and (ids == ids[:1]).all() else ids
+    if rows.ndim != 1 or len(np.unique(rows)) != len(rows):
+        raise UnlikeError("vectors of ids that do not come from the examples")
+    return nn.Parameter(module.weight.detach()[torch.as_tensor(rows)], requires_grad=module.weight.requires_grad)
 
 
 FUNCTIONS_READ: dict[Any, Callable[[Reading, FxNode], Any]] = {
-    **dict.fromkeys((getattr, "size", "dim"), Reading.nothing), operator.getitem: Reading.taken,
+    operator.getitem: Reading.taken,
     **dict.fromkeys(NOTHING, Reading.as_it_is), **dict.fromkeys(SHAPED, Reading.shaped), **dict.fromkeys(PERMUTED, Reading.permuted),
-    **dict.fromkeys(("mean", torch.mean), Reading.mean), **dict.fromkeys(("flip", torch.flip), Reading.turned),
+    **dict.fromkeys(("mean", torch.mean, "max", torch.max, "amax", torch.amax), Reading.pooled),
+    **dict.fromkeys(("repeat", "expand", "expand_as"), Reading.repeated), nn.functional.pad: Reading.put_around, blocked: Reading.blocked,
+    **dict.fromkeys((operator.matmul, torch.matmul, torch.bmm, "matmul", "bmm"), Reading.multiplied),
+    nn.functional.scaled_dot_product_attention: Reading.attended, **dict.fromkeys(("masked_fill", torch.masked_fill), Reading.masked),
+    **dict.fromkeys(("flip", torch.flip), Reading.turned),
     **dict.fromkeys(("chunk", torch.chunk, "split", torch.split), Reading.divided),
     **dict.fromkeys((torch.cat, torch.concat, "cat"), Reading.joined_side_by_side), **dict.fromkeys(LIMITED, Reading.limited),
     **dict.fromkeys(ENTRY_BY_ENTRY, Reading.entry_by_entry), **dict.fromkeys(ACTIVATED, Reading.activated),

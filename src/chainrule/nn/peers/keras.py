@@ -73,6 +73,7 @@ def _functional(steps: Sequence[LayerStep], parts: Sequence[PeerPart]) -> Iterat
 
 FUNCTIONAL = {
     "transpose": "keras.ops.transpose({0}, {axes})", "flip": "keras.ops.flip({0}, {axes})", **ARITHMETIC,
+    "broadcast_to": "keras.ops.tile({0}, {axes})", "matmul": "keras.ops.matmul({0}, {1})",
     **{name: f"keras.ops.{function}({{0}})" for name, function in FUNCTIONS.items()},
     "maximum": "keras.ops.maximum({0}, {1})", "minimum": "keras.ops.minimum({0}, {1})",
     "concatenate": "keras.layers.Concatenate()([{all}])",

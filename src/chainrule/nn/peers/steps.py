@@ -127,6 +127,11 @@ class _Reader:
             return self.put(_between(node, Padded(amounts)), self.value(node.inputs[0]))
         if op is ops.concatenate and whole and node.attributes["axis"] == node.type.ndim - 1:
             return self.put(_joint_step(node, Joint(op, (None,) * len(node.inputs))), *map(self.value, node.inputs))
+        if op is ops.matmul and whole and node.inputs[1].shape[:1] == node.shape[:1] and node.type.ndim > 2:
+            return self.put(_joint_step(node, Joint(op, (None, None))), *map(self.value, node.inputs))
+        if op is ops.broadcast_to and whole and node.inputs[0].type.ndim == node.type.ndim:
+            times = tuple(made // given for given, made in zip(node.inputs[0].shape, node.shape, strict=True))
+            return self.put(_joint_step(node, Joint(op, (None,), axes=times)), self.value(node.inputs[0]))
         if op.is_activation and name in ACTIVATIONS and not node.attributes:
             return self.put(_between(node, Activation(name)), self.value(node.inputs[0]))
         if op.kind == "elementwise" and whole and not node.attributes:
