@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -32,7 +33,8 @@ class Attention(nn.Module):
             )
         own: Any = given._qkv_same_embed_dim  # pyright: ignore[reportPrivateUsage]
         weights: Any = given.in_proj_weight.chunk(3) if own else (given.q_proj_weight, given.k_proj_weight, given.v_proj_weight)
-        biases: Any = (None,) * 3 if given.in_proj_bias is None else given.in_proj_bias.chunk(3)
+        bias: Any = given.in_proj_bias
+        biases = (None,) * 3 if bias is None else bias.chunk(3)
         self.query, self.key, self.value = (_linear(*pair) for pair in zip(weights, biases, strict=True))
         self.out, self.drop = _linear(given.out_proj.weight, given.out_proj.bias), nn.Dropout(given.dropout)
         self.heads, self.size = given.num_heads, given.head_dim
@@ -81,7 +83,7 @@ class Layer(nn.Module):
         )
         self.other = Attention(given.multihead_attn) if hasattr(given, "multihead_attn") else None
 
-    def _around(self, place: int, x: Any, inner: Any) -> Any:
+    def _around(self, place: int, x: Any, inner: Callable[[Any], Any]) -> Any:
         norm, drop = self.norms[place], self.drops[place]
         return x + drop(inner(norm(x))) if self.first else norm(x + drop(inner(x)))
 

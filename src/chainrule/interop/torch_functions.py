@@ -16,8 +16,8 @@ from chainrule import ops
 from chainrule.graph import Array, Node
 from chainrule.interop.torch_moving import Moving, name_of
 from chainrule.interop.torch_parts import Value, as_ours, in_our_order
-from chainrule.interop.wiring import Held
-from chainrule.nn import Activation, Dropout, Formula, GlobalAveragePool, GlobalMaxPool, Reshape, Scale
+from chainrule.interop.wiring import LEAST, Held
+from chainrule.nn import Activation, Formula, GlobalAveragePool, GlobalMaxPool, Reshape, Scale
 from chainrule.nn.activations import ActivationName
 from chainrule.nn.peers.parts import ADDED
 from chainrule.nn.peers.pytorch_reading import UnlikeError
@@ -36,8 +36,7 @@ ENTRY_BY_ENTRY: dict[Any, Callable[[Node], Node]] = {
 }  # fmt: skip
 ACTIVATED: dict[Any, ActivationName] = {torch.exp: "exp", "exp": "exp"}
 """Activations that are no module there."""
-LEAST = -1e30
-"""Before a softmax as good as -inf: exp of it is 0, also beside other scores."""
+GOES_BY_EXAMPLES = "a mask that goes by the examples; here one mask holds for all"
 LIMITED = {torch.clamp, "clamp", torch.clip, "clip"}
 SIGNS = {"add": "+", "multiply": "*", "subtract": "-", "divide": "/", "power": "^"}
 
@@ -78,7 +77,7 @@ class Functions(Moving):
             if isinstance(item, torch.Tensor):
                 return self._joined_to_weights(item, self._source(node, 1 - place), name)
         one, other = self._source(node), self._source(node, 1)
-        if one.rows != other.rows:
+        if (one.rows, one.pooled) != (other.rows, other.pooled):
             one, other = self._ordered(one), self._ordered(other)
         if one.first != other.first:
             one, other = (self._laid_out(value, first=False) for value in (one, other))
@@ -132,27 +131,28 @@ class Functions(Moving):
             self._laid_out(self._ordered(self._now(given[name], self._value(given[name]))), first=False)
             for name in ("query", "key", "value")
         )
-        scale, mask, ndim = self._operand(given.get("scale")), self._operand(given.get("attn_mask")), len(key.shape) + 1
-        turned = self._moved(
-            key, (*key.shape[:-2], key.shape[-1], key.shape[-2]), (*range(ndim - 2), ndim - 1, ndim - 2), first=False
-        )
-        turned = self._laid_out(turned, first=False)
-        scores = self._product(query, turned)
-        factor = 1 / sqrt(query.shape[-1]) if scale is None else float(scale)
-        scores = replace(scores, number=self._put(Formula(f"x * {factor!r}"), scores.number))
+        scale, mask = self._operand(given.get("scale")), self._operand(given.get("attn_mask"))
         if given.get("is_causal"):
-            mask = np.tril(np.ones(scores.shape[-2:], bool))
+            mask = np.tril(np.ones((query.shape[-2], key.shape[-2]), bool))
+        if mask is not None and not isinstance(mask, np.ndarray):
+            raise UnlikeError(GOES_BY_EXAMPLES)
         if mask is not None:
-            scores = self._masked(scores, ~mask if isinstance(mask, np.ndarray) and mask.dtype == bool else mask)
-        shares = replace(scores, number=self._put(Activation("softmax"), scores.number))
-        if dropout := self._operand(given.get("dropout_p", 0.0)):
-            shares = replace(shares, number=self._put(Dropout(float(dropout)), shares.number))
-        return self._product(shares, value)
+            mask = self._beside(np.where(mask, 0.0, LEAST) if mask.dtype == bool else mask, query)
+        number = self.wiring.attended(
+            query.number,
+            key.number,
+            value.number,
+            key.shape,
+            1 / sqrt(query.shape[-1]) if scale is None else float(scale),
+            mask=mask,
+            dropout=float(self._operand(given.get("dropout_p", 0.0))),
+        )
+        return Value(number, (*query.shape[:-1], value.shape[-1]))
 
     def _masked(self, scores: Value, mask: Any) -> Value:
         """Scores before a softmax, without those where a mask is true, or with a mask of numbers added."""
         if not isinstance(mask, np.ndarray):
-            raise UnlikeError("a mask that goes by the examples; here one mask holds for all")
+            raise UnlikeError(GOES_BY_EXAMPLES)
         return self._joined_to(np.where(mask, LEAST, 0.0) if mask.dtype == bool else mask, scores, "add", left=False)
 
     def masked(self, node: FxNode) -> Value:
@@ -181,25 +181,9 @@ class Functions(Moving):
         offset, factor = (constant, np.ones(())) if name in {"add", "subtract"} else (np.zeros(()), constant)
         return replace(source, number=self._put(Scale(offset, factor, name in {"add", "divide"}), source.number))
 
-    def joined_side_by_side(self, node: FxNode) -> Value:
-        """Values side by side along the channels or features."""
-        items: Any = node.args[0]
-        axis: Any = node.args[1] if len(node.args) > 1 else node.kwargs.get("dim", 0)
-        ends = [self.values[item] for item in items]
-        if [value.part for value in ends] == ["forward", "backward"] and ends[0].module is ends[1].module:
-            return self._recurrent(ends[0], sequences=False)
-        values = [self._ordered(self._now(item, self._value(item))) for item in items]
-        if len({value.first for value in values}) > 1:
-            values = [self._laid_out(value, first=False) for value in values]
-        ndim = len(values[0].shape) + 1
-        channels = 1 if values[0].first else ndim - 1
-        if axis % ndim != channels:
-            raise UnlikeError(f"side by side along axis {axis}, which are no channels or features")
-        return Value(self.wiring.beside([value.number for value in values]), self._shape(node), values[0].first)
-
     def pooled(self, node: FxNode) -> Any:
         """A mean or the largest number over space or time."""
-        source, found = self._source(node), node.meta["found"]
+        source, found = self._ordered(self._source(node)), node.meta["found"]
         with_places = not isinstance(found, torch.Tensor)
         shape = tuple(map(int, (found[0] if with_places else found).shape[1:]))
         kind: Any = GlobalAveragePool if "mean" in name_of(node.target) else GlobalMaxPool

@@ -155,7 +155,10 @@ class Moving:
         return Value(self._put(Flatten() if len(shape) == 1 else Reshape(shape), value.number), shape)
 
     def _ordered(self, value: Value) -> Value:
-        """A value whose numbers stand as theirs do, where a picture was flattened."""
+        """A value whose numbers stand as theirs do, where a picture was flattened, or all of space was pooled."""
+        if value.pooled:
+            layer = Reshape(in_our_order(value.shape, first=True))
+            return replace(value, number=self._put(layer, value.number), first=True, pooled=False)
         if value.rows is None:
             return value
         # One number of a channel behind the other there; here those of one place.
@@ -176,21 +179,20 @@ class Moving:
 
     def _flattened(self, node: FxNode, source: Value) -> Value:
         shape = self._shape(node)
+        if source.pooled and len(shape) == 1:
+            return replace(source, shape=shape, pooled=False)
         if len(source.shape) == 1 and prod(shape) == prod(source.shape):
             return replace(source, shape=shape)  # a single number is a row of one here
         if shape == source.shape:
             return source
         if len(shape) != 1:
             return self._with_shape(source, shape)
-        if prod(source.shape[1:]) == 1 and not source.first:
-            # What a pool over all of space left: we have no axes of space there any more.
-            return replace(source, shape=shape)
         rows = places_channels_first(in_our_order(source.shape, first=True)) if source.first else None
         return Value(self._put(Flatten(), source.number), shape, rows=rows)
 
     def _reshaped(self, node: FxNode, source: Value) -> Value:
         shape = self._shape(node)
-        if source.first or source.rows is not None or len(shape) == 1:
+        if source.first or source.pooled or source.rows is not None or len(shape) == 1:
             return self._with_shape(source, shape)
         if len(shape) == 3 and 1 in (shape[0], prod(shape[1:])):
             return Value(self._put(Reshape(in_our_order(shape, first=True)), source.number), shape, first=True)

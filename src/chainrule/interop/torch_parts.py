@@ -26,7 +26,8 @@ from chainrule.nn.peers.pytorch_reading import RECURRENT, Around, UnlikeError
 class Value:
     """A value of theirs: its number in the wiring, and the shape of one example in their order.
 
-    first: whether they have channels before axes of space, which we have behind. rows: of what was flattened, the place in ours of each
+    first: whether they have channels before axes of space, which we have behind. pooled: whether we have no axes of space any more, where
+    theirs are of one place. rows: of what was flattened, the place in ours of each
     number. module: of a recurrent module's answer, the module; part: which of its answers.
     What a module did to it that waits for the one behind: backwards, whether time runs so; around, what was put around; cut, of a
     transposed convolution the shape that it was given, and how much is added at each side of its answer.
@@ -35,6 +36,7 @@ class Value:
     number: int
     shape: Shape
     first: bool = False
+    pooled: bool = False
     rows: tuple[int, ...] | None = None
     module: Any = None
     part: str = ""

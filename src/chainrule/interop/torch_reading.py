@@ -95,7 +95,7 @@ class Reading(Functions):
         if not isinstance(value, Value) or value.module is not None:
             raise UnlikeError("what is no tensor, or an answer with its states")
         value = self._settled(value)
-        return self._ordered(value)
+        return value if value.pooled else self._ordered(value)
 
     def given(self, arrays: Sequence[Array]) -> Array:
         """What the network takes for these inputs of the module: channels last, and several side by side in columns."""
@@ -152,7 +152,7 @@ class Reading(Functions):
         if own:
             return self._own(own, module, self._source(node), self._shape(node))
         if kind == "Embedding" and (ids := self._operand(node.args[0])) is not None and isinstance(ids, np.ndarray):
-            return _rows_of(module, ids)
+            return _rows_of(module, ids)  # pyright: ignore[reportReturnType]  (a weight)
         if kind == "Flatten":
             return self._flattened(node, self._source(node))
         if kind == "Unflatten":
@@ -164,15 +164,14 @@ class Reading(Functions):
         (*_, given) = (None, *node.args[1:], *node.kwargs.values())
         states = [self._operand(each) for each in (given if isinstance(given, tuple | list) else [given])]
         if any(state is not None and (not isinstance(state, np.ndarray) or state.any()) for state in states):
-            raise UnlikeError(
-                "a first state that is given; here memories begin with zeros, and what they begin with may be added to x"
-            )
+            raise UnlikeError("a first state that is given; here memories begin with zeros")
         return True
 
     def put_around(self, node: FxNode) -> Value:
         """What torch.nn.functional.pad puts around."""
-        amounts, mode, value = ([*map(self._operand, node.args[1:]), "constant", None][place] for place in (0, 1, 2))
-        mode, value = node.kwargs.get("mode", mode), node.kwargs.get("value", value)
+        given: Any = dict(zip(("pad", "mode", "value"), node.args[1:], strict=False)) | node.kwargs
+        amounts: Any = self._operand(given["pad"])
+        mode, value = given.get("mode", "constant"), given.get("value")
         if not any(amounts):
             return self._source(node)
         kind = f"{ {'constant': 'Constant', 'reflect': 'Reflection', 'circular': 'Circular'}.get(mode, mode) }Pad{len(amounts) // 2}d"
@@ -235,9 +234,10 @@ class Reading(Functions):
         frozen = is_frozen(module)
         if source.module is not None:
             raise UnlikeError("a recurrent module's whole answer, with its states")
+        if not goes_by_entry(read.layers) and (kind != "Linear" or source.pooled):
+            source = self._ordered(source)
         if len(source.shape) > 1 and read.order != "any":
             source = self._laid_out(source, first=read.order == "first")
-        source = source if kind == "Linear" or goes_by_entry(read.layers) else self._ordered(source)
         rows = source.rows
         number = source.number
         before = len(self.wiring.steps)
@@ -258,8 +258,9 @@ class Reading(Functions):
         if target and target not in self.known:
             self.known[target] = tuple(layer for layer, _ in self.wiring.steps[before:]), way
         first = source.first and not pooled
+        pooled = source.pooled or (pooled and len(shape) > 1)
         cut = (source.shape, read.cut) if read.cut else None
-        return Value(number, shape, first, None if kind == "Linear" else rows, cut=cut)
+        return Value(number, shape, first, pooled, None if kind == "Linear" else rows, cut=cut)
 
     def _function(self, node: FxNode) -> Any:
         read = FUNCTIONS_READ.get(node.target)
@@ -275,6 +276,22 @@ class Reading(Functions):
         left_out = {"inplace", "_stacklevel", "dtype", "training"}
         keywords = {name: self._operand(value) for name, value in node.kwargs.items() if name not in left_out}
         return self._applied(maker(*map(self._operand, node.args[1:]), **keywords).eval(), "", node)
+
+    def joined_side_by_side(self, node: FxNode) -> Value:
+        """Values side by side along the channels or features."""
+        items: Any = node.args[0]
+        axis: Any = node.args[1] if len(node.args) > 1 else node.kwargs.get("dim", 0)
+        ends = [self.values[item] for item in items]
+        if [value.part for value in ends] == ["forward", "backward"] and ends[0].module is ends[1].module:
+            return self._recurrent(ends[0], sequences=False)
+        values = [self._ordered(self._now(item, self._value(item))) for item in items]
+        if len({value.first for value in values}) > 1:
+            values = [self._laid_out(value, first=False) for value in values]
+        ndim = len(values[0].shape) + 1
+        channels = 1 if values[0].first else ndim - 1
+        if axis % ndim != channels:
+            raise UnlikeError(f"side by side along axis {axis}, which are no channels or features")
+        return Value(self.wiring.beside([value.number for value in values]), self._shape(node), values[0].first)
 
     def taken(self, node: FxNode) -> Any:
         """What is taken from a recurrent module's answer, or from its sequence."""

@@ -113,9 +113,9 @@ def word_of(formulas: Mapping[str, str], step: LayerStep) -> str:
     return found
 
 
-def require_plain(step: LayerStep, layer: Recurrent) -> None:
-    """Refuses what only our recurrent layers do."""
-    if layer.padding is not None:
+def require_plain(step: LayerStep, layer: Recurrent, *, padded: bool = False) -> None:
+    """Refuses what only our recurrent layers do; padded: whether the peer passes over steps too."""
+    if layer.padding is not None and not padded:
         raise LackingError(step, "padding, steps that are passed over")
     if layer.stateful:
         raise LackingError(step, "stateful, a state that batches hand on")

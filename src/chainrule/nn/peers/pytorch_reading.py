@@ -276,11 +276,12 @@ def _pool(module: Any, shape: Shape, before: Around = NOTHING_AROUND) -> Read:
 
 def _global_pool(module: Any, shape: Shape) -> Read:
     largest = "Max" in type(module).__name__
-    given: Any = module.output_size if isinstance(module.output_size, tuple) else (module.output_size,) * (len(shape) - 1)
+    size: Any = module.output_size
+    given = cast("tuple[Any, ...]", size) if isinstance(size, tuple) else (size,) * (len(shape) - 1)
     sizes = tuple(extent if size is None else int(size) for size, extent in zip(given, shape[1:], strict=True))
     if set(sizes) != {1}:
         if any(extent % size for extent, size in zip(shape[1:], sizes, strict=True)):
-            raise UnlikeError(f"an adaptive pool to {module.output_size} of {shape[1:]}, whose windows are not all of one size")
+            raise UnlikeError(f"an adaptive pool to {sizes} of {shape[1:]}, whose windows are not all of one size")
         window = sized(tuple(extent // size for extent, size in zip(shape[1:], sizes, strict=True)))
         return Read((MaxPool(window) if largest else AveragePool(window),) if window != 1 else (), order="first")
     return Read((GlobalMaxPool() if largest else GlobalAveragePool(),), order="first")
