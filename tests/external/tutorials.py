@@ -110,7 +110,7 @@ class DoubleConv(nn.Module):
 
 
 class UNet(nn.Module):
-    """Its last pictures are given out as they are; the up-sampling is bilinear or a transposed convolution, the seam padded as tutorials do."""
+    """Pictures in, pictures out; up by a transposed convolution or by repeating, the seam padded as tutorials do."""
 
     def __init__(self, upsample="transposed"):
         super().__init__()
@@ -138,7 +138,7 @@ class LSTMClassifier(nn.Module):
         self.lstm, self.fc = nn.LSTM(5, 6, num_layers=2, batch_first=True, dropout=0.2), nn.Linear(6, 2)
 
     def forward(self, x):
-        out, (hidden, cell) = self.lstm(self.embedding(x))
+        _, (hidden, _) = self.lstm(self.embedding(x))
         return self.fc(hidden[-1])
 
 
@@ -389,7 +389,7 @@ class Cross(nn.Module):
         self.attention, self.fc = nn.MultiheadAttention(8, 2, batch_first=True), nn.Linear(8, 2)
 
     def forward(self, x, memory):
-        found, weights = self.attention(x, memory, memory)
+        found, _ = self.attention(x, memory, memory)
         return self.fc(found)
 
 
@@ -575,15 +575,19 @@ TORCH = {
     "lstm classifier": lambda: (LSTMClassifier(), [(IDS, 7)]), "zero state": lambda: (ZeroState(), [(5, 4)]),
     "seq2seq": lambda: (Seq2Seq(), [(5, 3)]), "state handed on": lambda: (StateHanded(), [(5, 3), (4, 2)]),
     "bigru": lambda: (BiGRU(), [(5, 4)]), "bigru last": lambda: (BiLast(), [(5, 4)]),
-    "textcnn": lambda: (TextCNN(), [(IDS, 7)]), "textcnn 2d": lambda: (TextCNN2d(), [(IDS, 7)]), "text max": lambda: (TextMax(), [(IDS, 7)]),
+    "textcnn": lambda: (TextCNN(), [(IDS, 7)]), "textcnn 2d": lambda: (TextCNN2d(), [(IDS, 7)]),
+    "text max": lambda: (TextMax(), [(IDS, 7)]),
     "autoencoder": lambda: (AutoEncoder(), [(16,)]), "conv autoencoder": lambda: (ConvAutoEncoder(), [(1, 8, 8)]),
     "vae encoder": lambda: (VAEEncoder(), [(16,)]), "vae": lambda: (VAE(), [(16,)]),
     "gan": lambda: (Generator(), [(5, 1, 1)]), "gan of a row": lambda: (LinearGenerator(), [(5,)]), "discriminator": discriminator,
-    "mobilenet": mobile_net, "encoder": lambda: (Encoder(), [(5, 3)]), "encoder first": lambda: (Encoder(norm_first=True, activation="gelu"), [(5, 3)]),
+    "mobilenet": mobile_net, "encoder": lambda: (Encoder(), [(5, 3)]),
+    "encoder first": lambda: (Encoder(norm_first=True, activation="gelu"), [(5, 3)]),
     "block": lambda: (Block(), [(5, 8)]), "cross": lambda: (Cross(), [(5, 8), (4, 8)]),
-    "causal": lambda: (Causal(), [(5, 8)]), "by hand": lambda: (Causal(causal=False), [(5, 8)]), "kernel": lambda: (Causal("kernel"), [(5, 8)]),
+    "causal": lambda: (Causal(), [(5, 8)]), "by hand": lambda: (Causal(causal=False), [(5, 8)]),
+    "kernel": lambda: (Causal("kernel"), [(5, 8)]),
     "single head": lambda: (SingleHead(), [(5, 8)]), "positions": lambda: (Positions(), [(IDS, 5)]),
-    "squeezed": lambda: (Squeezed(), [(1, 6, 6)]), "siamese": lambda: (Siamese(), [(1, 8, 8), (1, 8, 8)]), "two inputs": lambda: (TwoInputs(), [(1, 6, 6), (4,)]),
+    "squeezed": lambda: (Squeezed(), [(1, 6, 6)]), "siamese": lambda: (Siamese(), [(1, 8, 8), (1, 8, 8)]),
+    "two inputs": lambda: (TwoInputs(), [(1, 6, 6), (4,)]),
     "tied": lambda: (Tied(), [(16,)]), "tied words": lambda: (TiedWords(), [(IDS, 6)]), "functional": lambda: (Functional(), [(1, 8, 8)]),
     "nested": nested, "loops": lambda: (Loops(), [(4,)]), "picture transformer": lambda: (PictureTransformer(), [(1, 8, 8)]),
     "prelu": lambda: (PReLUNet(), [(1, 6, 6)]),
@@ -681,7 +685,8 @@ def models():
     yield (
         "lenet",
         sequential(
-            (12, 12, 1), layers.Conv2D(3, 3, activation="tanh", padding="same"), layers.AveragePooling2D(2), layers.Conv2D(4, 3, activation="tanh"),
+            (12, 12, 1), layers.Conv2D(3, 3, activation="tanh", padding="same"), layers.AveragePooling2D(2),
+            layers.Conv2D(4, 3, activation="tanh"),
             layers.AveragePooling2D(2), layers.Flatten(), layers.Dense(6, "tanh"), layers.Dense(3, "softmax"),
         ),
     )  # fmt: skip
@@ -743,7 +748,8 @@ def models():
         "gan",
         sequential(
             (5,), layers.Dense(2 * 2 * 6, use_bias=False), layers.BatchNormalization(), layers.LeakyReLU(), layers.Reshape((2, 2, 6)),
-            layers.Conv2DTranspose(4, 5, strides=2, padding="same", use_bias=False), layers.BatchNormalization(), layers.LeakyReLU(negative_slope=0.2),
+            layers.Conv2DTranspose(4, 5, strides=2, padding="same", use_bias=False), layers.BatchNormalization(),
+            layers.LeakyReLU(negative_slope=0.2),
             layers.Conv2DTranspose(1, 5, strides=2, padding="same", use_bias=False, activation="tanh"),
         ),
     )  # fmt: skip

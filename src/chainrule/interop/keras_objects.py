@@ -37,14 +37,14 @@ from chainrule.nn.peers.pytorch_reading import UnlikeError
 
 try:
     import keras
-
-    from chainrule.interop.keras_several import SEVERAL, Mask
 except ImportError as error:
     raise MissingPackageError(
         f"Keras is not here, or has no backend: {error}",
         expected="the package keras with jax, torch or tensorflow",
         remedy="pip install 'chainrule[keras]'",
     ) from error
+
+from chainrule.interop.keras_several import SEVERAL, Mask
 
 EXAMPLES = 16
 """How many made-up examples both are compared on: of few, the variance of a batch may be so small that rounding shows."""
