@@ -772,6 +772,8 @@ def models():
         "cross",
         keras.Model([x, memory], layers.MultiHeadAttention(2, 3, value_dim=4, output_shape=5, use_bias=False)(x, memory)),
     )
+    other = given((4, 7))
+    yield "keys", keras.Model([x, memory, other], layers.MultiHeadAttention(2, 3)(x, memory, other))
     yield "dot", keras.Model([x, memory], layers.Attention()([layers.Dense(6)(x), memory]))
     x = given((6, 3))
     yield (

@@ -187,6 +187,8 @@ class Moving:
             return source
         if len(shape) != 1:
             return self._with_shape(source, shape)
+        if not source.first and all(self._is_unflattened(user) for user in node.users) and node.users:
+            return replace(source, shape=shape)
         rows = places_channels_first(in_our_order(source.shape, first=True)) if source.first else None
         return Value(self._put(Flatten(), source.number), shape, rows=rows)
 
@@ -201,6 +203,10 @@ class Moving:
             number = self._put_all((Reshape(shape), in_order((0, 2, 3, 1), shape)), source.number)
             return Value(number, shape, first=True)
         return Value(self._put(Reshape(shape), source.number), shape)
+
+    def _is_unflattened(self, node: FxNode) -> bool:
+        """Whether a node gives flat numbers another shape, so that nothing is to be flattened before."""
+        return node.op == "call_module" and type(self.traced.get_submodule(str(node.target))) is nn.Unflatten
 
     def _is_permuted(self, node: FxNode) -> bool:
         if node.op == "call_module":

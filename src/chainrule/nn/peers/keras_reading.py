@@ -237,6 +237,8 @@ def _relu(config: Config, shape: Shape) -> KerasRead:
 def _prelu(config: Config, shape: Shape) -> KerasRead:
     shared: Any = config["shared_axes"] or ()
     slopes = tuple(1 if axis in shared else extent for axis, extent in enumerate(shape, 1))
+    while len(slopes) > 1 and slopes[0] == 1:
+        slopes = slopes[1:]  # along the last axes, as numbers are broadcast
     return KerasRead((Formula(PRELU, {"a": slopes}),), 0)
 
 

@@ -155,7 +155,7 @@ def _orders(steps: Sequence[LayerStep]) -> list[Order]:
         if not space and isinstance(step.layer, Reshape) and step.output[-1] == 1:
             # A single channel may stand anywhere.
             wanted = _wish(following)
-        if not space and isinstance(step.layer, Reshape) and len(step.output) > 1 and prod(step.output[:-1]) == 1:
+        if not space and isinstance(step.layer, Reshape) and len(step.output) > 2 and prod(step.output[:-1]) == 1:
             # So may space of a single place: it is there to be stretched over that of a picture.
             wanted = "first"
         found.append(found[step.sources[0]] if wanted == "any" else wanted)
