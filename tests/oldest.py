@@ -8,8 +8,8 @@ from pathlib import Path
 def oldest(text: str) -> list[str]:
     """A constraint for each dependency of the core and of the pictures.
 
-    >>> oldest('[project]\\ndependencies = ["numpy>=1.26"]\\noptional-dependencies.pictures = ["matplotlib>=3.8"]')
-    ['numpy==1.26', 'matplotlib==3.8']
+    >>> oldest('[project]\\ndependencies = ["numpy>=2.0"]\\noptional-dependencies.pictures = ["matplotlib>=3.8"]')
+    ['numpy==2.0', 'matplotlib==3.8']
     """
     project = tomllib.loads(text)["project"]
     return [re.sub(">=", "==", wanted) for wanted in (*project["dependencies"], *project["optional-dependencies"]["pictures"])]

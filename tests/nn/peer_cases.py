@@ -167,7 +167,22 @@ def _arithmetic(x):
     return (2.0 - z) / (1.0 + cr.ops.exp(-z)) + cr.ops.minimum(cr.ops.sin(z), 0.5) * z
 
 
+def _attention(x):
+    """Each step of a sequence of three looks at all: two heads of two numbers."""
+    q, k, v = (cr.ops.transpose(cr.ops.reshape(part(x), shape=(x.shape[0], 3, 2, 2)), axes=(0, 2, 1, 3)) for part in LOOKS)
+    shares = cr.nn.softmax(cr.ops.matmul(q, cr.ops.transpose(k, axes=(0, 1, 3, 2))) * 0.7)
+    seen = cr.ops.transpose(cr.ops.matmul(shares, v), axes=(0, 2, 1, 3))
+    return x + LOOK(cr.ops.reshape(seen, shape=(x.shape[0], 3, 4)))
+
+
+def _repeated(x):
+    row = cr.ops.reshape(FIRST(x), shape=(x.shape[0], 1, 3))
+    return GRU(2)(cr.ops.broadcast_to(row, shape=(x.shape[0], 4, 3)))
+
+
 FIRST, LAST = Dense(3), Dense(2)
+LOOKS, LOOK = tuple(TimeDistributed(Dense(4)) for _ in range(3)), TimeDistributed(Dense(5))
+SLOPES = "max(x, 0) + a*min(x, 0)"
 CASES |= {
     "one layer twice": Case(_net(TWICE, Activation("sigmoid"), TWICE, shape=(3,))),
     "residual": Case(_net(Dense(4, "tanh"), Residual(Dense(5, "relu"), Dropout(0.1), Residual(Dense(5)), Dense(4)), Dense(2), shape=(3,))),
@@ -180,6 +195,15 @@ CASES |= {
     "hourglass": Case(cr.Network(_hourglass, inputs={"x": (4, 4, 1)})),
     "two eyes": Case(cr.Network(_eyes, inputs={"left": (3,), "right": (3,)})),
     "arithmetic": Case(cr.Network(_arithmetic, inputs={"x": (2,)})),
+    "attention": Case(cr.Network(_attention, inputs={"x": (3, 5)})),
+    "a row repeated": Case(cr.Network(_repeated, inputs={"x": (2,)})),
+    "slopes": Case(
+        _net(
+            Conv2D(3, 3), cr.Formula(SLOPES, {"a": (3,)}), Flatten(), Dense(4), cr.Formula(SLOPES, {"a": (4,)}),
+            cr.Formula(SLOPES, {"a": (1,)}), shape=(4, 4, 2),
+        )
+    ),
+    "places": Case(_net(Embedding(5, 3), cr.Formula("x + p", {"p": (4, 3)}), Flatten(), Dense(2), shape=(4,)), PYTORCH, ids=5),
     "zeros around": Case(
         _net(lambda x: cr.ops.pad(x, low=(0, 1, 2, 0), high=(0, 1, 0, 0), interior=(0, 0, 0, 0)), Conv2D(2, 3, stride=2), shape=PICTURE)
     ),

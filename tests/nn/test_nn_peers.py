@@ -139,8 +139,12 @@ def test_arrays_go_there_and_back(row):
     theirs = as_recorded(row)
     mine = from_peer(network, theirs, peer)
     there = to_peer(network, mine, peer)
-    assert list(there) == list(theirs)
-    assert [(array.shape, array.dtype) for array in there.values()] == [(array.shape, array.dtype) for array in theirs.values()]
+    # Keras' functional models, whose arrays are set by their paths, have layers in an order of their own.
+    order = sorted if "keras.Model" in "\n".join(row["code"]) else list
+    assert order(there) == order(theirs)
+    assert {name: (array.shape, array.dtype) for name, array in there.items()} == {
+        name: (array.shape, array.dtype) for name, array in theirs.items()
+    }
     for name, array in from_peer(network, there, peer).items():
         assert np.array_equal(array, mine[name]), name
     # A peer's two biases of one gate are added up: only their sum comes back.
@@ -238,7 +242,7 @@ LACKING = {
     "keras: step": (Activation("step"), (3,), "keras", 'activation "step"', '"jax"'),
     "pytorch: a bias alone": (LayerNorm(gain=False), (3,), "pytorch", "a bias and no gain", '"keras" or "jax"'),
     "keras: a function": (Sequential(Dense(2), cr.ops.flip), (3,), "keras", "no such layer", "no other library"),
-    "pytorch: padding": (GRU(2, padding=0.0), (4, 2), "pytorch", "passed over", "no other library"),
+    "pytorch: padding": (GRU(2, padding=0.0), (4, 2), "pytorch", "passed over", '"keras"'),
     "jax: stateful": (GRU(2, stateful=True), (4, 2), "jax", "stateful", "no other library"),
     "pytorch: sigmoid": (RNN(2, activation="sigmoid"), (4, 2), "pytorch", "recurrent layer", '"keras" or "jax"'),
     "keras: leaks": (RNN(2, activation="leaky_relu"), (4, 2), "keras", "recurrent layer", '"jax"'),

@@ -24,6 +24,7 @@ from chainrule.interop.wiring import (
     in_order,
     layers_of,
     made_by,
+    moved,
     require_agreement,
     turned,
 )
@@ -43,11 +44,13 @@ except ImportError as error:
         remedy="pip install 'chainrule[keras]'",
     ) from error
 
+from chainrule.interop.keras_several import SEVERAL, Mask
+
 EXAMPLES = 16
 """How many made-up examples both are compared on: of few, the variance of a batch may be so small that rounding shows."""
 JOINED: dict[str, Callable[[Node, Node], Node]] = {
     "Add": ops.add, "Multiply": ops.multiply, "Subtract": ops.subtract, "Divide": ops.divide, "TrueDivide": ops.divide,
-    "Maximum": ops.maximum, "Minimum": ops.minimum,
+    "Maximum": ops.maximum, "Minimum": ops.minimum, "Matmul": ops.matmul,
 }  # fmt: skip
 ENTRY_BY_ENTRY: dict[str, Callable[[Node], Node]] = {
     "Negative": ops.negative, "Absolute": ops.absolute, "Abs": ops.absolute, "Square": lambda x: x * x,
@@ -66,6 +69,7 @@ MOVED: dict[str, Callable[[Any, Shape], Layer]] = {
     "Flip": lambda operation, shape: turned(_axes(operation.axis), shape),
     "Transpose": lambda operation, shape: in_order(_axes(operation.axes), shape),
     "Reshape": lambda operation, shape: Reshape(tuple(operation.newshape[1:])),
+    "Tile": lambda operation, shape: _tiled(tuple(operation.repeats), shape),
     "Permute": lambda layer, shape: in_order((0, *layer.dims), shape),
     "Cropping1D": lambda layer, shape: cut(_inside([layer.cropping], shape), shape),
     "Cropping2D": lambda layer, shape: cut(_inside(layer.cropping, shape), shape),
@@ -73,6 +77,10 @@ MOVED: dict[str, Callable[[Any, Shape], Layer]] = {
 """Operations and layers that put numbers elsewhere."""
 ADAPTED = {"Normalization": ("mean", "variance")}
 """What layers learn from data by adapt(), beside their configuration."""
+LOOPS = {"SimpleRNN", "LSTM", "GRU", "Bidirectional"}
+"""Layers that pass over steps that a mask leaves out."""
+PASSING = {*LOOPS, "Dense", "Dropout", "Activation", "LayerNormalization", "Masking"}
+"""Those that may be called with a mask: they pass over steps, or do not look at it."""
 INSIDE = {"Sequential", "Functional", "Model"}
 
 
@@ -119,15 +127,14 @@ class _Reading:
         if any(None in shape for shape in given):
             raise self._unlike(model.name, f"inputs of the shapes {given}, of which an extent is open")
         self.shapes: list[Shape] = given
-        masks = [layer.name for layer in model._flatten_layers() if type(layer).__name__ == "Masking"]  # pyright: ignore[reportPrivateUsage]
-        if masks:
-            raise self._unlike(masks[0], "masks; here a layer passes over steps that are padding: LSTM(units, padding=0.0)")
         if len(model.outputs) > 1 and any(len(each.shape) != 2 for each in model.outputs):
             raise self._unlike(model.name, "several outputs, of which one is no row of numbers")
         self.shape = self.shapes[0] if len(self.shapes) == 1 else (sum(map(prod, self.shapes)),)
         self.wiring = Wiring()
         self.known: dict[int, Any] = {}
         self.ids: list[int] = []
+        self.masks: dict[int, Mask] = {}
+        self.zeroed: dict[int, Mask] = {}
 
     def read(self) -> tuple[Any, dict[str, Array]]:
         """The network and its values."""
@@ -144,7 +151,13 @@ class _Reading:
         random = np.random.default_rng(0)
         if self.ids:
             return [random.integers(0, min(self.ids), (EXAMPLES, *shape)).astype(np.float32) for shape in self.shapes]
-        return [random.normal(size=(EXAMPLES, *shape)).astype(np.float32) for shape in self.shapes]
+        found = [random.normal(size=(EXAMPLES, *shape)).astype(np.float32) for shape in self.shapes]
+        for place, mask in enumerate(self.masks.values()):
+            # Steps that are none, before, between and behind others.
+            for x in (x for x in found if x.ndim == 3):
+                x[place % EXAMPLES :: 3, :: 2 + place] = mask.number
+                x[1 + place % EXAMPLES :: 4, -1:] = mask.number
+        return found
 
     def _unlike(self, name: str, why: str) -> OptionError:
         return OptionError(
@@ -163,17 +176,37 @@ class _Reading:
                 operation = node.operation
                 if type(operation).__name__ == "InputLayer":
                     continue
-                sources = [found[id(tensor)] for tensor in node.input_tensors]
+                sources = [found[id(tensor)] for tensor in node.input_tensors if id(tensor) not in self.masks]
                 try:
+                    if self._is_mask(node, found):
+                        continue
                     made = self._operation(node, sources)
                 except UnlikeError as error:
                     raise self._unlike(f"{operation.name} ({type(operation).__name__})", str(error)) from error
                 found |= {id(tensor): number for tensor, number in zip(node.output_tensors, made, strict=True)}
         return [found[id(tensor)] for tensor in inner.outputs]
 
+    def _is_mask(self, node: Any, found: Mapping[int, int]) -> bool:
+        """Whether a node only says which steps are there; then it is noted."""
+        kind, given = type(node.operation).__name__, node.arguments.args
+        (made, *_), (source, *_) = node.output_tensors, node.input_tensors
+        if kind == "Any" and id(source) in self.masks:
+            self.masks[id(made)] = self.masks[id(source)]
+        elif kind == "NotEqual" and len(node.input_tensors) == 1 and isinstance(given[1], int | float):
+            self.masks[id(made)] = Mask(found[id(source)], float(given[1]))
+        else:
+            return False
+        return True
+
     def _operation(self, node: Any, sources: list[int]) -> list[int]:
-        operation, shapes = node.operation, [tuple(each.shape[1:]) for each in node.input_tensors]
-        kind = type(operation).__name__
+        operation = node.operation
+        shapes = [tuple(each.shape[1:]) for each in node.input_tensors if id(each) not in self.masks]
+        kind, mask = type(operation).__name__, self._mask(node)
+        if kind in SEVERAL:
+            if id(operation) in self.known:
+                raise UnlikeError("it is used twice")
+            self.known[id(operation)] = ()
+            return [SEVERAL[kind](self.wiring, operation, node.arguments.kwargs, sources, shapes)]
         if kind in INSIDE:
             return self._model(operation, sources)
         if kind == "Concatenate":
@@ -186,7 +219,26 @@ class _Reading:
             return [self.wiring.put(Formula(f"x/{len(sources)}"), reduce(partial(self.wiring.put, ops.add), sources))]
         if kind in JOINED:
             return [reduce(partial(self.wiring.put, JOINED[kind]), sources)]
-        return [self._layer(operation, kind, sources[0], shapes[0])]
+        if kind == "RepeatVector":
+            rows = self.wiring.put(Reshape((1, *shapes[0])), sources[0])
+            return [self.wiring.put(_tiled((1, operation.n, 1), (1, *shapes[0])), rows)]
+        if kind == "Masking":
+            return [self._masked_out(operation, sources[0])]
+        return [self._layer(operation, kind, sources[0], shapes[0], mask)]
+
+    def _mask(self, node: Any) -> Mask | None:
+        """The mask that a layer is called with. Raises: UnlikeError where it would do something else with it than pass over steps."""
+        kind = type(node.operation).__name__
+        found = next((self.masks[id(each)] for each in node.input_tensors if id(each) in self.masks), None)
+        if found is not None and kind not in PASSING and not (kind == "TimeDistributed" and _is_dense(node.operation)):
+            raise UnlikeError("a mask that it takes; here recurrent layers pass over steps, and nothing else")
+        return found
+
+    def _masked_out(self, operation: Any, number: int) -> int:
+        mask = Mask(number, float(operation.mask_value))
+        if mask.number == 0 or _is_read_by_loops_alone(operation):
+            return number
+        return mask.kept(self.wiring, number)
 
     def _function(self, operation: Any, given: Sequence[Any], sources: list[int], shape: Shape) -> int:
         """What keras.ops and operators do with values and numbers."""
@@ -207,7 +259,19 @@ class _Reading:
             raise UnlikeError("no layer does what this function does with these")
         return self.wiring.put(JOINED[kind], *sources)
 
-    def _layer(self, operation: Any, kind: str, number: int, shape: Shape) -> int:
+    def _padding(self, operation: Any, kind: str, number: int, mask: Mask | None) -> tuple[int, Any]:
+        """What a layer with a mask is given, and the number or the id at the steps that are none; None for any other layer."""
+        if kind == "Embedding":
+            return number, 0 if operation.mask_zero and _is_read_by_loops_alone(operation) else None
+        if mask is None or kind not in LOOPS:
+            return number, None
+        if mask.source == number:
+            return number, mask.number
+        zeroed = self.zeroed.get(number)
+        is_zero = zeroed is not None and (zeroed.source, zeroed.number) == (mask.source, mask.number)
+        return number if is_zero else mask.kept(self.wiring, number), 0.0
+
+    def _layer(self, operation: Any, kind: str, number: int, shape: Shape, mask: Mask | None = None) -> int:
         if kind in MOVED and kind not in READERS:
             return self.wiring.put(MOVED[kind](operation, shape), number)
         if kind not in READERS or not type(operation).__module__.startswith("keras."):
@@ -215,17 +279,23 @@ class _Reading:
         if operation.dtype_policy.name not in {"float32", "float64"} or operation.get_config().get("lora_rank"):
             raise UnlikeError(f"the dtype policy {operation.dtype_policy.name}, or lora_rank")
         frozen = _is_frozen(operation)
+        given, padding = self._padding(operation, kind, number, mask)
         if id(operation) in self.known:
+            if padding is not None:
+                raise UnlikeError("a layer with a mask that is used twice")
             return self.wiring.put_all(self.known[id(operation)], number, frozen=frozen)
         adapted = {name: keras.ops.convert_to_numpy(getattr(operation, name)) for name in ADAPTED.get(kind, ())}
-        read = READERS[kind](operation.get_config() | adapted, shape)
-        before = len(self.wiring.steps)
+        more = {} if padding is None else {"padding": padding}
+        read = READERS[kind](operation.get_config() | adapted | more, shape)
+        before, source, number = len(self.wiring.steps), number, given
         if kind == "Embedding":
             self.ids.append(operation.input_dim)
         for place, layer in enumerate(read.layers):
             number = self.wiring.put(layer, number, frozen=frozen and place == read.holds)
             if place == read.holds:
-                self.wiring.held.append(Held(number, _Weights(operation)))
+                self.wiring.held.append(Held(number, _Weights(operation, zero=padding if kind == "Embedding" else None)))
+        if kind == "Embedding" and padding is not None:
+            self.zeroed[number] = Mask(source, 0.0)
         self.known[id(operation)] = tuple(layer for layer, _ in self.wiring.steps[before:])
         return number
 
@@ -233,6 +303,28 @@ class _Reading:
 def _inside(cropped: Sequence[tuple[int, int]], shape: Shape) -> list[tuple[int, int]]:
     """From where to where axes go of which so much is left out at each side."""
     return [(before, extent - behind) for (before, behind), extent in zip((*cropped, (0, 0)), shape, strict=True)]
+
+
+def _tiled(times: Shape, shape: Shape) -> Layer:
+    """Axes of one number repeated."""
+    if (
+        times[0] != 1
+        or len(times) != len(shape) + 1
+        or any(n != 1 and extent != 1 for n, extent in zip(times[1:], shape, strict=True))
+    ):
+        raise UnlikeError(f"the shape {shape} repeated {times} times")
+    made = tuple(n * extent for n, extent in zip(times[1:], shape, strict=True))
+    return moved(f"broadcast_to(x, shape=({{B}}, {', '.join(map(str, made))}))", shape, made)
+
+
+def _is_dense(layer: Any) -> bool:
+    return type(layer.layer).__name__ == "Dense"
+
+
+def _is_read_by_loops_alone(operation: Any) -> bool:
+    """Whether nothing but recurrent layers, which pass over steps, takes what a layer makes."""
+    nodes = operation._outbound_nodes  # pyright: ignore[reportPrivateUsage]
+    return bool(nodes) and all(type(node.operation).__name__ in LOOPS for node in nodes)
 
 
 def _axes(given: Any) -> Shape:
@@ -248,10 +340,14 @@ def _is_frozen(operation: Any) -> bool:
 class _Weights(Mapping[str, Array]):
     """A layer's arrays by the labels of our table, whose last word is Keras' own name; in a layer for both directions in this order."""
 
-    def __init__(self, layer: Any) -> None:
+    def __init__(self, layer: Any, zero: int | None = None) -> None:
         self.arrays: dict[str, list[Array]] = {}
         for variable in layer.weights:
-            self.arrays.setdefault(variable.name, []).append(np.asarray(keras.ops.convert_to_numpy(variable.value)))
+            array = np.asarray(keras.ops.convert_to_numpy(variable.value))
+            if zero is not None:
+                array = array.copy()
+                array[zero] = 0.0  # whatever stands there, nothing reads it
+            self.arrays.setdefault(variable.name, []).append(array)
 
     def __getitem__(self, label: str) -> Array:
         found = self.arrays[label.rpartition("/")[2]]

@@ -24,13 +24,13 @@ try:
     from torch import nn
     from torch.fx import Graph as FxGraph
     from torch.fx import GraphModule
-    from torch.fx.passes.shape_prop import ShapeProp
 except ImportError as error:
     raise MissingPackageError(
         "PyTorch is not here", expected="the package torch", remedy="pip install 'chainrule[torch]'"
     ) from error
 
-from chainrule.interop.torch_parts import Follower, is_frozen
+from chainrule.interop.torch_attention import plainly
+from chainrule.interop.torch_parts import Follower, Shapes, is_frozen
 from chainrule.interop.torch_reading import Reading
 
 EXAMPLES = 4
@@ -53,8 +53,9 @@ def read(module: Any, example: Any = None, *, input_shape: Extents | None = None
     exact = copy.deepcopy(module).double().eval()
     wide = [each.double() if each.is_floating_point() else each for each in examples]
     with _in_float64():  # what makes numbers of the usual dtype makes exact ones
-        traced = _traced(exact, wide)
-    reading = Reading(exact, traced, wide)
+        plain = plainly(exact)
+        traced = _traced(plain, wide)
+    reading = Reading(plain, traced, wide)
     network, values = reading.read()
     x = reading.given([each.numpy() for each in wide])
     for training in (False, True):
@@ -119,7 +120,7 @@ def _traced(module: nn.Module, examples: Sequence[torch.Tensor]) -> GraphModule:
         made = GraphModule(module, graph)
         # What goes wrong is printed there too.
         with torch.no_grad(), redirect_stderr(io.StringIO()):
-            ShapeProp(made).propagate(*examples)
+            Shapes(made).propagate(*examples)
     except Exception as error:
         # Whatever a user's forward does: the tracer runs it.
         packed = any(frame.name.startswith(("pack_", "pad_packed")) for frame in extract_tb(error.__traceback__))

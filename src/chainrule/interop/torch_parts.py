@@ -12,6 +12,7 @@ import torch
 from torch import nn
 from torch.fx import GraphModule, Tracer
 from torch.fx import Node as FxNode
+from torch.fx.passes.shape_prop import ShapeProp
 
 from chainrule.graph import Array, Shape
 from chainrule.immutable import immutable
@@ -25,7 +26,8 @@ from chainrule.nn.peers.pytorch_reading import RECURRENT, Around, UnlikeError
 class Value:
     """A value of theirs: its number in the wiring, and the shape of one example in their order.
 
-    first: whether they have channels before axes of space, which we have behind. rows: of what was flattened, the place in ours of each
+    first: whether they have channels before axes of space, which we have behind. pooled: whether we have no axes of space any more, where
+    theirs are of one place. rows: of what was flattened, the place in ours of each
     number. module: of a recurrent module's answer, the module; part: which of its answers.
     What a module did to it that waits for the one behind: backwards, whether time runs so; around, what was put around; cut, of a
     transposed convolution the shape that it was given, and how much is added at each side of its answer.
@@ -34,6 +36,7 @@ class Value:
     number: int
     shape: Shape
     first: bool = False
+    pooled: bool = False
     rows: tuple[int, ...] | None = None
     module: Any = None
     part: str = ""
@@ -53,6 +56,20 @@ class Follower(Tracer):  # pyright: ignore[reportUntypedBaseClass]  (where PyTor
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         """Whether a module is looked at as a whole."""
         return own_kind(m) not in {"", "Frozen"} or super().is_leaf_module(m, module_qualified_name)
+
+    def call_module(self, m: nn.Module, forward: Any, args: Any, kwargs: Any) -> Any:
+        """What a module gives; of one without weights that stands in a plain list, what its functions give."""
+        owned = any(each is m for each in self.root.modules())
+        return super().call_module(m, forward, args, kwargs) if owned or [*m.parameters()] else forward(*args, **kwargs)
+
+
+class Shapes(ShapeProp):  # pyright: ignore[reportUntypedBaseClass]
+    """What every node gives for the examples is kept with it."""
+
+    def run_node(self, n: FxNode) -> Any:
+        """What the node gives."""
+        n.meta["found"] = super().run_node(n)
+        return n.meta["found"]
 
 
 @cache
@@ -86,6 +103,12 @@ def is_frozen(module: nn.Module) -> bool:
     return asked == {False}
 
 
+def _norm(normalized_shape: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> nn.Module:
+    if weight is not None or bias is not None:
+        raise UnlikeError("a norm by weights that stand outside of it")
+    return nn.LayerNorm(normalized_shape, eps, elementwise_affine=False)
+
+
 FUNCTIONS: dict[Any, Callable[..., nn.Module]] = {
     torch.relu: nn.ReLU, torch.tanh: nn.Tanh, torch.sigmoid: nn.Sigmoid, nn.functional.relu: nn.ReLU, nn.functional.gelu: nn.GELU,
     nn.functional.silu: nn.SiLU, nn.functional.elu: nn.ELU, nn.functional.leaky_relu: nn.LeakyReLU, nn.functional.softplus: nn.Softplus,
@@ -95,6 +118,7 @@ FUNCTIONS: dict[Any, Callable[..., nn.Module]] = {
     nn.functional.avg_pool2d: nn.AvgPool2d, nn.functional.adaptive_avg_pool2d: nn.AdaptiveAvgPool2d, nn.functional.dropout: nn.Dropout,
     nn.functional.hardtanh: nn.Hardtanh, nn.functional.relu6: nn.ReLU6, nn.functional.mish: nn.Mish, nn.functional.tanh: nn.Tanh,
     nn.functional.sigmoid: nn.Sigmoid, nn.functional.logsigmoid: nn.LogSigmoid, nn.functional.softsign: nn.Softsign,
+    nn.functional.interpolate: nn.Upsample, nn.functional.layer_norm: _norm,
     torch.max_pool2d: nn.MaxPool2d, torch.max_pool1d: nn.MaxPool1d, torch.avg_pool1d: nn.AvgPool1d,
 }  # fmt: skip
 """Functions, and the modules that do the same with the same arguments."""
@@ -126,6 +150,7 @@ def kind_of(node: FxNode, traced: GraphModule) -> str:
     return type(traced.get_submodule(str(node.target))).__name__ if node.op == "call_module" else node.op
 
 
+PRODUCTS = ("matmul", "bmm", "scaled_dot_product_attention")
 CHANNELS_FIRST = (
     "Conv", "MaxPool", "AvgPool", "Adaptive", "BatchNorm2", "GroupNorm", "Upsample", "ZeroPad", "ConstantPad", "CircularPad",
     "ReflectionPad", "BatchNorm1", "mean",
@@ -133,8 +158,8 @@ CHANNELS_FIRST = (
 """What modules and functions are called that want channels before axes of space."""
 
 
-def wish(traced: GraphModule, given: FxNode) -> str:
-    """Where the first module or function that cares for what an input becomes wants its channels."""
+def wish(traced: GraphModule, given: FxNode, otherwise: str = "last") -> str:
+    """Where the first module or function that cares for what a value becomes wants its channels."""
     reached = {given}
     for node in traced.graph.nodes:
         if reached.isdisjoint(node.all_input_nodes):
@@ -143,15 +168,15 @@ def wish(traced: GraphModule, given: FxNode) -> str:
         kind = (
             kind_of(node, traced)
             if node.op == "call_module"
-            else getattr(FUNCTIONS.get(node.target), "__name__", str(node.target))
+            else getattr(FUNCTIONS.get(node.target) or node.target, "__name__", str(node.target))
         )
         if kind.startswith(CHANNELS_FIRST):
             return "first"
-        if kind.startswith(("Linear", "LayerNorm", "Embedding", *RECURRENT, "permute", "transpose")):
+        if kind.startswith(("Linear", "LayerNorm", "Embedding", *RECURRENT, "permute", "transpose", *PRODUCTS)):
             return "last"
         if kind in {"Flatten", "flatten", "view", "reshape"}:
             return "last"
-    return "last"
+    return otherwise
 
 
 def goes_by_entry(layers: tuple[object, ...]) -> bool:

@@ -24,11 +24,13 @@ from chainrule.nn import (
     Dense,
     Dropout,
     Export,
+    Formula,
     Frozen,
     GaussianNoise,
     Layer,
     Reshape,
     Residual,
+    Scale,
     Sequential,
     TimeDistributed,
     build_network,
@@ -48,6 +50,8 @@ NEAR = {"float32": 1e-6, "float64": 1e-12}
 """How far two computations of one network may be apart, in units of its largest output."""
 DEVIATIONS = 8.0
 """Where a network's own rounding is larger than that, so many times its measured standard deviation."""
+LEAST = -1e30
+"""Before a softmax as good as -inf: its exp is 0 beside any other score."""
 AGREES = 1e-6
 """From which difference on a network that was read from another library is refused."""
 
@@ -119,6 +123,19 @@ class Wiring:
     def beside(self, numbers: Sequence[int]) -> int:
         """Values side by side along the last axis."""
         return numbers[0] if len(numbers) == 1 else self.put(_side_by_side, *numbers)
+
+    def attended(
+        self, query: int, key: int, value: int, shape: Shape, factor: float, *, mask: Array | None = None, dropout: float = 0.0
+    ) -> int:
+        """softmax(query·keyᵀ·factor)·value, over the last two axes. shape: that of an example of the key; mask: is added before softmax."""
+        axes = (*range(len(shape) - 1), len(shape), len(shape) - 1)
+        scores = self.put(ops.matmul, query, self.put(in_order(axes, shape), key))
+        scores = self.put(Formula(f"x * {factor!r}"), scores)
+        if mask is not None:
+            # Infinitely little before a softmax: as little as leaves nothing of it.
+            scores = self.put(Scale(-np.maximum(mask, LEAST), np.ones(())), scores)
+        shares = self.put(Activation("softmax"), scores)
+        return self.put(ops.matmul, self.put(Dropout(dropout), shares) if dropout else shares, value)
 
     def network(self, shape: Shape, output: int) -> Layer:
         """A Sequential where each takes what the one before it made, a value and what becomes of it added as a Residual; else a Wired."""

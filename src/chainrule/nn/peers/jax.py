@@ -15,9 +15,11 @@ from chainrule.nn.normalisation import BatchNorm, GroupNorm, LayerNorm
 from chainrule.nn.peers.export import Scale, numbers
 from chainrule.nn.peers.jax_helpers import HELPERS
 from chainrule.nn.peers.parts import (
+    ADDED,
     ARITHMETIC,
     FUNCTIONS,
     LOG_SOFTMAX,
+    PRELU,
     Joint,
     LackingError,
     LayerStep,
@@ -55,7 +57,9 @@ ACTIVATIONS = {
 }
 
 
-FORMULAS = {"jax.nn.log_softmax": LOG_SOFTMAX}
+FORMULAS = {
+    "jax.nn.log_softmax(x)": LOG_SOFTMAX, 'jnp.maximum(x, 0) + {own}a"] * jnp.minimum(x, 0)': PRELU, 'x + {own}p"]': ADDED,
+}  # fmt: skip
 """Functions that are none of ours by name."""
 
 
@@ -79,7 +83,7 @@ def _scale(step: LayerStep) -> Iterator[str]:
 
 
 def _formula(step: LayerStep) -> Iterator[str]:
-    yield _given(f"{word_of(FORMULAS, step)}(x)")
+    yield _given(word_of(FORMULAS, step).format(own=f'parameters["{step.name}.'))
 
 
 def _dense(step: LayerStep) -> Iterator[str]:
@@ -282,7 +286,7 @@ def _parts(steps: Sequence[LayerStep]) -> list[PeerPart]:
 
 
 FUNCTIONAL = {
-    "transpose": "{0}.transpose({axes})", "flip": "jnp.flip({0}, {axes})", **ARITHMETIC,
+    "transpose": "{0}.transpose({axes})", "broadcast_to": "jnp.tile({0}, {axes})", "flip": "jnp.flip({0}, {axes})", **ARITHMETIC,
     **{name: f"jnp.{function}({{0}})" for name, function in FUNCTIONS.items()},
     "erf": "jax.lax.erf({0})",
     "maximum": "jnp.maximum({0}, {1})", "minimum": "jnp.minimum({0}, {1})", "concatenate": "jnp.concatenate(({all}), axis=-1)",

@@ -7,10 +7,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import cast
 
+from chainrule.nn.embedding import Embedding
 from chainrule.nn.peers.export import Scale
 from chainrule.nn.peers.keras_layers import FORMULAS, LAYERS
 from chainrule.nn.peers.parts import ARITHMETIC, FUNCTIONS, Joint, LackingError, LayerStep, Peer, PeerPart, call, row_of
 from chainrule.nn.peers.steps import identity, is_chain
+from chainrule.nn.recurrent import Bidirectional, Recurrent
 
 IDLE = "keras.layers.Identity()"
 RANDOM = ("keras.layers.Dropout(", "keras.layers.GaussianNoise(")
@@ -24,11 +26,34 @@ def _parts(steps: Sequence[LayerStep]) -> list[PeerPart]:
         if isinstance(step.layer, Joint):
             _joined(step, ["x"] * len(step.sources))
         elif identity(step) not in known:
-            parts = row_of(LAYERS, step)(step)
+            parts = (*_masking(steps, step), *row_of(LAYERS, step)(step))
             found += (replace(_frozen(part) if step.frozen else part, step=place) for part in parts)
         known.add(identity(step))
     # A Sequential of an input alone is none there.
     return found if len(found) != 1 or any(isinstance(step.layer, Joint) for step in steps) else [*found, PeerPart(IDLE)]
+
+
+def _masking(steps: Sequence[LayerStep], step: LayerStep) -> Iterator[PeerPart]:
+    """What says which steps a recurrent layer passes over, where no embedding does so before it.
+
+    Raises: LackingError for an embedding with padding that something else reads: there its vector would be trained.
+    """
+    before = steps[step.sources[0] - 1].layer if step.sources[0] else None
+    padding = _padding(step)
+    if padding is not None and not (isinstance(before, Embedding) and (before.padding, padding) == (0, 0.0)):
+        yield PeerPart(call("keras.layers.Masking", padding))
+    if isinstance(step.layer, Embedding) and step.layer.padding is not None:
+        readers = [each for each in steps if any(steps[source - 1] is step for source in each.sources if source)]
+        if not readers or any(_padding(each) != 0.0 for each in readers):
+            raise LackingError(
+                step, "padding, an id whose vector stays 0, where other than recurrent layers with padding=0.0 read it"
+            )
+
+
+def _padding(step: LayerStep) -> float | None:
+    """The number that all features have at the steps that a recurrent layer passes over."""
+    layer = step.layer.layers[0] if isinstance(step.layer, Bidirectional) else step.layer
+    return layer.padding if isinstance(layer, Recurrent) else None
 
 
 def _frozen(part: PeerPart) -> PeerPart:
@@ -73,6 +98,7 @@ def _functional(steps: Sequence[LayerStep], parts: Sequence[PeerPart]) -> Iterat
 
 FUNCTIONAL = {
     "transpose": "keras.ops.transpose({0}, {axes})", "flip": "keras.ops.flip({0}, {axes})", **ARITHMETIC,
+    "broadcast_to": "keras.ops.tile({0}, {axes})", "matmul": "keras.ops.matmul({0}, {1})",
     **{name: f"keras.ops.{function}({{0}})" for name, function in FUNCTIONS.items()},
     "maximum": "keras.ops.maximum({0}, {1})", "minimum": "keras.ops.minimum({0}, {1})",
     "concatenate": "keras.layers.Concatenate()([{all}])",

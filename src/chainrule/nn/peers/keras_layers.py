@@ -15,8 +15,11 @@ from chainrule.nn.layers import Activation, Dense, Dropout, Flatten, Reshape
 from chainrule.nn.normalisation import BatchNorm, GroupNorm, LayerNorm
 from chainrule.nn.peers.export import Scale, numbers
 from chainrule.nn.peers.parts import (
+    ADDED,
     LOG_SOFTMAX,
+    PRELU,
     Arrays,
+    Folded,
     GatedBias,
     LackingError,
     LayerStep,
@@ -47,13 +50,28 @@ FORMULAS = {
     "hard_tanh": "min(max(x, -1), 1)", "softsign": "x/(1 + abs(x))", "mish": "x*tanh(softplus(x))",
     "leaky_relu": "max(x, 0) + 0.2*min(x, 0)", "log_sigmoid": "-softplus(-x)", "tanh_shrink": "x - tanh(x)",
     "selu": "1.0507009873554805*(max(x, 0) + 1.6732632423543772*expm1(min(x, 0)))",
-    "log_softmax": LOG_SOFTMAX,
+    "log_softmax": LOG_SOFTMAX, "prelu": PRELU,
 }  # fmt: skip
 """Activation functions that are none of ours by name."""
 
 
 def _formula(step: LayerStep) -> Iterator[PeerPart]:
+    if (text := cast("Formula", step.layer).text) == PRELU:
+        yield _prelu(step)
+        return
+    if text == ADDED:
+        raise LackingError(step, "a parameter that is added")
     yield PeerPart(_layer("Activation", word_of(FORMULAS, step)))
+
+
+def _prelu(step: LayerStep) -> PeerPart:
+    shape, space = cast("Formula", step.layer).parameters["a"], step.input
+    there = (*(1,) * (len(space) - len(shape)), *shape)
+    if len(there) != len(space) or any(a not in (1, b) for a, b in zip(there, space, strict=True)):
+        raise LackingError(step, f"slopes of the shape {shape}")
+    shared = [axis for axis, (a, b) in enumerate(zip(there, space, strict=True), 1) if a != b]
+    code = _layer("PReLU", shared_axes=shared or None, name=called(step.name))
+    return PeerPart(code, (Folded(f"{step.name}.a", "alpha", shape, there),), called(step.name))
 
 
 def _layer(kind: str, *given: object, **named: object) -> str:
@@ -244,9 +262,10 @@ def _batch_norm(step: LayerStep) -> Iterator[PeerPart]:
 
 def _embedding(step: LayerStep) -> Iterator[PeerPart]:
     layer = cast("Embedding", step.layer)
-    if layer.padding is not None:
-        raise LackingError(step, "padding, an id whose vector stays 0")
-    code = _layer("Embedding", layer.vocabulary, layer.units, name=called(step.name))
+    if layer.padding:
+        raise LackingError(step, "padding, an id other than 0 whose vector stays 0")
+    masked = None if layer.padding is None else True
+    code = _layer("Embedding", layer.vocabulary, layer.units, mask_zero=masked, name=called(step.name))
     yield PeerPart(code, (Moved(f"{step.name}.W", "embeddings"),), called(step.name))
 
 
@@ -272,7 +291,7 @@ def _bidirectional(step: LayerStep) -> Iterator[PeerPart]:
 
 
 def _loop(step: LayerStep, layer: Recurrent, name: str) -> str:
-    require_plain(step, layer)
+    require_plain(step, layer, padded=True)
     if layer.reverse and layer.return_sequences:
         raise LackingError(step, "reverse with return_sequences=True, in the order of time")
     return _layer(

@@ -18,7 +18,7 @@ from chainrule.nn.normalisation import BatchNorm, GroupNorm, LayerNorm
 from chainrule.nn.parts import Layer
 from chainrule.nn.peers.export import Scale
 from chainrule.nn.peers.keras_layers import FORMULAS
-from chainrule.nn.peers.parts import sized, unless
+from chainrule.nn.peers.parts import PRELU, sized, unless
 from chainrule.nn.peers.pytorch_reading import UnlikeError, padded
 from chainrule.nn.pooling import AveragePool, GlobalAveragePool, GlobalMaxPool, MaxPool, UpSample
 from chainrule.nn.recurrent import GRU, LSTM, RNN, Bidirectional, TimeDistributed
@@ -65,25 +65,27 @@ def _dense(config: Config, shape: Shape) -> KerasRead:
     return KerasRead((rows, TimeDistributed(layer), back, *behind), 1)
 
 
-def _require_last(config: Config) -> None:
+def require_last(config: Config) -> None:
+    """Refuses channels first."""
     if config.get("data_format", "channels_last") not in {None, "channels_last"}:
         raise UnlikeError("channels first")
 
 
-def _pairs(value: Any) -> int | Shape:
+def pairs(value: Any) -> int | Shape:
+    """Sizes along the axes of space."""
     whole = tuple(int(each) for each in cast("Iterable[Any]", value)) if isinstance(value, tuple | list) else (int(value),)
     return sized(whole)
 
 
 def _convolution(kind: Any) -> Reader:
     def read(config: Config, shape: Shape) -> KerasRead:
-        _require_last(config)
+        require_last(config)
         more = {"groups": config["groups"]} if "groups" in config else {}
         causal = config["padding"] == "causal"
         if config.get("output_padding") is not None or config["padding"] not in {"valid", "same", "causal"}:
             raise UnlikeError(f"padding {config['padding']!r} or output_padding")
         layer = kind(
-            config["filters"], _pairs(config["kernel_size"]), stride=_pairs(config["strides"]), dilation=_pairs(config["dilation_rate"]),
+            config["filters"], pairs(config["kernel_size"]), stride=pairs(config["strides"]), dilation=pairs(config["dilation_rate"]),
             padding="valid" if causal else config["padding"], bias=config["use_bias"], **more,
         )  # fmt: skip
         # So that no step sees one behind it, all zeros stand before the first.
@@ -95,8 +97,8 @@ def _convolution(kind: Any) -> Reader:
 
 def _pool(kind: Any) -> Reader:
     def read(config: Config, shape: Shape) -> KerasRead:
-        _require_last(config)
-        size, stride = _pairs(config["pool_size"]), _pairs(config["strides"] or config["pool_size"])
+        require_last(config)
+        size, stride = pairs(config["pool_size"]), pairs(config["strides"] or config["pool_size"])
         return KerasRead((kind(size, unless(stride, size), config["padding"]),))
 
     return read
@@ -104,7 +106,7 @@ def _pool(kind: Any) -> Reader:
 
 def _global_pool(kind: Any) -> Reader:
     def read(config: Config, shape: Shape) -> KerasRead:
-        _require_last(config)
+        require_last(config)
         kept = (Reshape((*(1,) * (len(shape) - 1), shape[-1])),) if config.get("keepdims") else ()
         return KerasRead((kind(), *kept))
 
@@ -112,14 +114,14 @@ def _global_pool(kind: Any) -> Reader:
 
 
 def _up_sample(config: Config, shape: Shape) -> KerasRead:
-    _require_last(config)
+    require_last(config)
     if config.get("interpolation", "nearest") != "nearest":
         raise UnlikeError("an interpolation")
-    return KerasRead((UpSample(_pairs(config["size"])),))
+    return KerasRead((UpSample(pairs(config["size"])),))
 
 
 def _zero_pad(config: Config, shape: Shape) -> KerasRead:
-    _require_last(config)
+    require_last(config)
     given = config["padding"]
     pairs = tuple((int(a), int(b)) for a, b in given) if len(shape) > 2 else ((int(given[0]), int(given[1])),)
     return KerasRead(padded(shape, pairs))
@@ -157,9 +159,9 @@ def _group_norm(config: Config, shape: Shape) -> KerasRead:
 
 
 def _embedding(config: Config, shape: Shape) -> KerasRead:
-    if config.get("mask_zero") or config.get("lora_rank"):
-        raise UnlikeError("mask_zero or lora_rank")
-    return KerasRead((Embedding(config["input_dim"], config["output_dim"]),), 0)
+    if config.get("lora_rank"):
+        raise UnlikeError("lora_rank")
+    return KerasRead((Embedding(config["input_dim"], config["output_dim"], config.get("padding")),), 0)
 
 
 def _recurrent(kind: Any) -> Reader:
@@ -172,7 +174,11 @@ def _recurrent(kind: Any) -> Reader:
         if config["go_backwards"] and config["return_sequences"]:
             raise UnlikeError("go_backwards with return_sequences: the steps stand in the opposite order")
         name: Any = config["activation"]
-        more: dict[str, Any] = {"bias": config["use_bias"], **({"activation": SAME.get(name, name)} if kind is RNN else {})}
+        more: dict[str, Any] = {
+            "bias": config["use_bias"],
+            "padding": config.get("padding"),
+            **({"activation": SAME.get(name, name)} if kind is RNN else {}),
+        }
         layer = kind(config["units"], return_sequences=config["return_sequences"], reverse=config["go_backwards"], **more)
         return KerasRead((layer,), 0)
 
@@ -183,7 +189,7 @@ def _bidirectional(config: Config, shape: Shape) -> KerasRead:
     inner = config["layer"]
     if config["merge_mode"] != "concat" or inner["class_name"] not in ("SimpleRNN", "LSTM", "GRU"):
         raise UnlikeError(f"merge_mode {config['merge_mode']!r} of {inner['class_name']}")
-    (layer,) = READERS[inner["class_name"]](inner["config"], shape).layers
+    (layer,) = READERS[inner["class_name"]]({**inner["config"], "padding": config.get("padding")}, shape).layers
     return KerasRead((Bidirectional(layer),), 0)
 
 
@@ -228,6 +234,14 @@ def _relu(config: Config, shape: Shape) -> KerasRead:
     return KerasRead((Activation("relu") if most is None else Formula(f"min(max(x, 0), {float(most)!r})"),))
 
 
+def _prelu(config: Config, shape: Shape) -> KerasRead:
+    shared: Any = config["shared_axes"] or ()
+    slopes = tuple(1 if axis in shared else extent for axis, extent in enumerate(shape, 1))
+    while len(slopes) > 1 and slopes[0] == 1:
+        slopes = slopes[1:]  # along the last axes, as numbers are broadcast
+    return KerasRead((Formula(PRELU, {"a": slopes}),), 0)
+
+
 def _elu(config: Config, shape: Shape) -> KerasRead:
     alpha = float(config["alpha"])
     return KerasRead((Activation("elu") if alpha == 1 else Formula(f"max(x, 0) + {alpha!r}*expm1(min(x, 0))"),))
@@ -244,7 +258,7 @@ def _noise(config: Config, shape: Shape) -> KerasRead:
 
 READERS: dict[str, Reader] = {
     "InputLayer": lambda config, shape: KerasRead(()), "Identity": lambda config, shape: KerasRead(()), "Dense": _dense,
-    "Activation": lambda config, shape: KerasRead(activation_of(config)), "ReLU": _relu, "LeakyReLU": _leaky, "ELU": _elu,
+    "Activation": lambda config, shape: KerasRead(activation_of(config)), "ReLU": _relu, "LeakyReLU": _leaky, "PReLU": _prelu, "ELU": _elu,
     "Softmax": _softmax, "Dropout": lambda config, shape: KerasRead((Dropout(config["rate"]),) if config["rate"] else ()),
     "GaussianNoise": _noise, "Flatten": lambda config, shape: KerasRead((Flatten(),)),
     "Reshape": lambda config, shape: KerasRead((Reshape(tuple(config["target_shape"])),)), "Rescaling": _rescaling,

@@ -44,7 +44,7 @@ class Joint(Shown):
     """What joins values between layers: an op that takes them in their order, and the numbers among its operands.
 
     operands: None where a value stands, else the number. taken: of a slice, from where to where on each axis of an example. axes: those
-    of a batch in another order, or that are turned round.
+    of a batch in another order, or that are turned round; of what is repeated, how often along each.
     """
 
     op: Op
@@ -69,11 +69,15 @@ class Padded(Shown):
     amounts: tuple[tuple[int, int], ...]
 
 
+ADDED = "x + p"
+"""The formula of a parameter that is added, such as one vector to each place of a sequence."""
+PRELU = "max(x, 0) + a*min(x, 0)"
+"""The formula of a rectifier whose slope below 0 is learned."""
 LOG_SOFTMAX = "(x - max(x)) - log(sum(exp(x - max(x))))"
 """The formula of the logarithm of softmax."""
 ARITHMETIC = {
     "add": "{0} + {1}", "subtract": "{0} - {1}", "multiply": "{0} * {1}", "divide": "{0} / {1}", "power": "{0} ** {1}",
-    "negative": "-{0}", "reshape": "{0}",
+    "negative": "-{0}", "reshape": "{0}", "matmul": "{0} @ {1}",
 }  # fmt: skip
 """Joints that are written alike everywhere; a reshape that is left over changes nothing."""
 FUNCTIONS = {
@@ -109,9 +113,9 @@ def word_of(formulas: Mapping[str, str], step: LayerStep) -> str:
     return found
 
 
-def require_plain(step: LayerStep, layer: Recurrent) -> None:
-    """Refuses what only our recurrent layers do."""
-    if layer.padding is not None:
+def require_plain(step: LayerStep, layer: Recurrent, *, padded: bool = False) -> None:
+    """Refuses what only our recurrent layers do; padded: whether the peer passes over steps too."""
+    if layer.padding is not None and not padded:
         raise LackingError(step, "padding, steps that are passed over")
     if layer.stateful:
         raise LackingError(step, "stateful, a state that batches hand on")
@@ -156,6 +160,24 @@ class Moved:
         array = array if self.axes is None else array.transpose([int(axis) for axis in np.argsort(self.axes)])
         array = array if self.picked is None else np.take(array, np.argsort(self.picked), axis=self.along)
         return {self.name: np.ascontiguousarray(array)}
+
+
+@immutable
+class Folded:
+    """One array under two names and in two shapes."""
+
+    name: str
+    label: str
+    shape: Shape
+    there_shape: Shape
+
+    def there(self, own: Mapping[str, Array]) -> dict[str, Array]:
+        """The array as the peer has it."""
+        return {self.label: own[self.name].reshape(self.there_shape).copy()}
+
+    def back(self, found: Mapping[str, Array]) -> dict[str, Array]:
+        """The array as we have it."""
+        return {self.name: found[self.label].reshape(self.shape).copy()}
 
 
 def scales(step: LayerStep, labels: tuple[str, str]) -> tuple[Moved, ...]:

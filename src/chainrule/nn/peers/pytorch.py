@@ -64,6 +64,16 @@ HELPERS = {
     def forward(self, x):
         return torch.exp(x)
 ''',
+    "Plus": '''class Plus(torch.nn.Module):
+    """x + p, which is learned."""
+
+    def __init__(self, *shape):
+        super().__init__()
+        self.p = torch.nn.Parameter(torch.zeros(shape))
+
+    def forward(self, x):
+        return x + self.p
+''',
     "Permute": '''class Permute(torch.nn.Module):
     """Axes in another order."""
 
@@ -128,7 +138,7 @@ def _wish(steps: Sequence[LayerStep]) -> Order:
 
 def _order(step: LayerStep) -> Order:
     if isinstance(step.layer, Joint):
-        return "last" if step.layer.axes else "any"
+        return "last" if step.layer.axes or step.layer.op.kind == "product" else "any"
     return row_of(LAYERS, step).order
 
 
@@ -145,7 +155,7 @@ def _orders(steps: Sequence[LayerStep]) -> list[Order]:
         if not space and isinstance(step.layer, Reshape) and step.output[-1] == 1:
             # A single channel may stand anywhere.
             wanted = _wish(following)
-        if not space and isinstance(step.layer, Reshape) and len(step.output) > 1 and prod(step.output[:-1]) == 1:
+        if not space and isinstance(step.layer, Reshape) and len(step.output) > 2 and prod(step.output[:-1]) == 1:
             # So may space of a single place: it is there to be stretched over that of a picture.
             wanted = "first"
         found.append(found[step.sources[0]] if wanted == "any" else wanted)
@@ -318,7 +328,7 @@ def _module(parts: Sequence[PeerPart]) -> str:
 
 
 FUNCTIONAL = {
-    "transpose": "{0}.permute{axes}", "flip": "{0}.flip({axes})", **ARITHMETIC,
+    "transpose": "{0}.permute{axes}", "broadcast_to": "{0}.repeat{axes}", "flip": "{0}.flip({axes})", **ARITHMETIC,
     **{name: f"torch.{function}({{0}})" for name, function in FUNCTIONS.items()},
 }  # fmt: skip
 

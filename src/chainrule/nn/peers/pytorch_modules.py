@@ -3,8 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import prod
+from typing import cast
 
-from chainrule.nn.peers.parts import LOG_SOFTMAX, LackingError, LayerStep, PeerPart, call, word_of
+from chainrule.nn.formula import Formula
+from chainrule.nn.peers.parts import (
+    ADDED,
+    LOG_SOFTMAX,
+    PRELU,
+    Folded,
+    LackingError,
+    LayerStep,
+    Moved,
+    PeerPart,
+    call,
+    word_of,
+)
 
 ACTIVATIONS = {
     "sigmoid": "Sigmoid()",
@@ -26,13 +40,31 @@ FORMULAS = {
     "ReLU6": "min(max(x, 0), 6)", "Softsign": "x/(1 + abs(x))", "Tanhshrink": "x - tanh(x)", "Mish": "x*tanh(softplus(x))",
     "LogSigmoid": "-softplus(-x)", "Hardsigmoid": "min(max(x/6 + 0.5, 0), 1)", "Hardswish": "x*min(max(x/6 + 0.5, 0), 1)",
     "SELU": "1.0507009873554805*(max(x, 0) + 1.6732632423543772*expm1(min(x, 0)))", "LogSoftmax": LOG_SOFTMAX,
+    "PReLU": PRELU, "Plus": ADDED,
 }  # fmt: skip
 """Modules that are none of our layers, and the formulas that compute the same."""
 
 
 def formula(step: LayerStep) -> Iterator[PeerPart]:
     """The module of a formula."""
-    kind = word_of(FORMULAS, step)
+    kind, layer = word_of(FORMULAS, step), cast("Formula", step.layer)
+    if kind == "PReLU":
+        shape = layer.parameters["a"]
+        if prod(shape[:-1]) != 1:
+            raise LackingError(step, f"slopes of the shape {shape}, more than one to a channel")
+        yield PeerPart(
+            module("PReLU", shape[-1] if shape else 1),
+            (Folded(f"{step.name}.a", "weight", shape, (shape[-1] if shape else 1,)),),
+        )
+        return
+    if kind == "Plus":
+        shape = layer.parameters["p"]
+        there = (*shape[-1:], *shape[:-1]) if step.channels_first and len(shape) == len(step.input) else shape
+        if step.channels_first and there == shape and len(set(shape)) > 1:
+            raise LackingError(step, f"numbers of the shape {shape} beside channels first")
+        axes = (len(shape) - 1, *range(len(shape) - 1)) if there != shape else None
+        yield PeerPart(call("Plus", *there), (Moved(f"{step.name}.p", "p", axes),))
+        return
     yield PeerPart(module(kind, dim=(1 if step.channels_first else -1) if kind == "LogSoftmax" else None))
 
 

@@ -15,11 +15,12 @@ from chainrule.nn.embedding import Embedding
 from chainrule.nn.filters import in_each_axis
 from chainrule.nn.formula import Formula
 from chainrule.nn.graph_layer import GraphLayer
+from chainrule.nn.initialisers import Constant
 from chainrule.nn.layers import Activation, Dense, Dropout
 from chainrule.nn.normalisation import BatchNorm, GroupNorm, LayerNorm
 from chainrule.nn.padding import Amounts, same_amounts, spans
 from chainrule.nn.parts import Layer
-from chainrule.nn.peers.parts import sized, unless
+from chainrule.nn.peers.parts import PRELU, sized, unless
 from chainrule.nn.peers.pytorch_modules import FORMULAS
 from chainrule.nn.pooling import AveragePool, GlobalAveragePool, GlobalMaxPool, MaxPool, UpSample
 from chainrule.nn.recurrent import GRU, LSTM, RNN, Bidirectional
@@ -99,6 +100,12 @@ def _softmax(module: Any, shape: Shape) -> Read:
 
 def _log_softmax(module: Any, shape: Shape) -> Read:
     return Read((Formula(FORMULAS["LogSoftmax"]),), order=_softmax(module, shape).order)
+
+
+def _prelu(module: Any, shape: Shape) -> Read:
+    count = module.num_parameters
+    layer = Formula(PRELU, {"a": (count,)}, initialisers={"a": Constant(0.25)})
+    return Read((layer,), holds=0, order="first" if len(shape) > 1 and count > 1 else "any")
 
 
 def _linear(module: Any, shape: Shape) -> Read:
@@ -268,10 +275,16 @@ def _pool(module: Any, shape: Shape, before: Around = NOTHING_AROUND) -> Read:
 
 
 def _global_pool(module: Any, shape: Shape) -> Read:
-    size = module.output_size
-    if size != 1 and (not isinstance(size, tuple) or set(cast("Iterable[Any]", size)) != {1}):
-        raise UnlikeError(f"an adaptive pool to {module.output_size}")
-    return Read((GlobalMaxPool() if "Max" in type(module).__name__ else GlobalAveragePool(),), order="first")
+    largest = "Max" in type(module).__name__
+    size: Any = module.output_size
+    given = cast("tuple[Any, ...]", size) if isinstance(size, tuple) else (size,) * (len(shape) - 1)
+    sizes = tuple(extent if size is None else int(size) for size, extent in zip(given, shape[1:], strict=True))
+    if set(sizes) != {1}:
+        if any(extent % size for extent, size in zip(shape[1:], sizes, strict=True)):
+            raise UnlikeError(f"an adaptive pool to {sizes} of {shape[1:]}, whose windows are not all of one size")
+        window = sized(tuple(extent // size for extent, size in zip(shape[1:], sizes, strict=True)))
+        return Read((MaxPool(window) if largest else AveragePool(window),) if window != 1 else (), order="first")
+    return Read((GlobalMaxPool() if largest else GlobalAveragePool(),), order="first")
 
 
 def _up_sample(module: Any, shape: Shape) -> Read:
@@ -332,8 +345,8 @@ def recurrent(module: Any, *, sequences: bool, reverse: bool = False) -> list[La
     """The layers of a recurrent module, from the first to the last; `sequences`: whether the last gives every time step."""
     if not module.batch_first:
         raise UnlikeError("batch_first=False")
-    if getattr(module, "proj_size", 0) or module.dropout:
-        raise UnlikeError("proj_size or dropout")
+    if getattr(module, "proj_size", 0):
+        raise UnlikeError("proj_size")
     kind: Any = {"RNN": RNN, "LSTM": LSTM, "GRU": GRU}[type(module).__name__]
     more = {"bias": module.bias, **({"activation": module.nonlinearity} if kind is RNN else {})}
     made: list[Layer] = []
@@ -341,6 +354,8 @@ def recurrent(module: Any, *, sequences: bool, reverse: bool = False) -> list[La
         every = sequences or place < module.num_layers - 1
         layer = kind(module.hidden_size, return_sequences=every, reverse=reverse, **more)
         made.append(Bidirectional(layer) if module.bidirectional else layer)
+        if module.dropout and place < module.num_layers - 1:
+            made.append(Dropout(float(module.dropout)))
     return made
 
 
@@ -359,7 +374,7 @@ READERS: dict[str, Reader] = {
     **{kind: _formula(lambda module, text=text: text) for kind, text in FORMULAS.items()}, "LogSoftmax": _log_softmax,
     "Hardtanh": _formula(lambda module: f"min(max(x, {float(module.min_val)!r}), {float(module.max_val)!r})"),
     "CELU": _formula(lambda module: f"max(x, 0) + {float(module.alpha)!r}*expm1(min(x, 0)/{float(module.alpha)!r})"),
-    "Conv1d": _convolution, "Conv2d": _convolution, "ConvTranspose1d": _transposed, "ConvTranspose2d": _transposed,
+    "PReLU": _prelu, "Conv1d": _convolution, "Conv2d": _convolution, "ConvTranspose1d": _transposed, "ConvTranspose2d": _transposed,
     "MaxPool1d": _pool, "MaxPool2d": _pool, "AvgPool1d": _pool, "AvgPool2d": _pool, "AdaptiveAvgPool1d": _global_pool,
     "AdaptiveAvgPool2d": _global_pool, "AdaptiveMaxPool1d": _global_pool, "AdaptiveMaxPool2d": _global_pool, "Upsample": _up_sample,
     "BatchNorm1d": _batch_norm, "BatchNorm2d": _batch_norm, "LayerNorm": _layer_norm,

@@ -127,8 +127,13 @@ class _Reader:
             return self.put(_between(node, Padded(amounts)), self.value(node.inputs[0]))
         if op is ops.concatenate and whole and node.attributes["axis"] == node.type.ndim - 1:
             return self.put(_joint_step(node, Joint(op, (None,) * len(node.inputs))), *map(self.value, node.inputs))
-        if op.is_activation and name in ACTIVATIONS and not node.attributes:
-            return self.put(_between(node, Activation(name)), self.value(node.inputs[0]))
+        if op is ops.matmul and whole and node.inputs[1].shape[:1] == node.shape[:1] and node.type.ndim > 2:
+            return self.put(_joint_step(node, Joint(op, (None, None))), *map(self.value, node.inputs))
+        if op is ops.broadcast_to and whole and node.inputs[0].type.ndim == node.type.ndim:
+            times = tuple(made // given for given, made in zip(node.inputs[0].shape, node.shape, strict=True))
+            return self.put(_joint_step(node, Joint(op, (None,), axes=times)), self.value(node.inputs[0]))
+        if activation := _activation_of(node):
+            return self.put(_between(node, activation), self.value(node.inputs[0]))
         if op.kind == "elementwise" and whole and not node.attributes:
             return self.entry_by_entry(node)
         raise LackingError(_joint_step(node, Joint(op, ())), f"what no layer computes: {name}")
@@ -142,6 +147,13 @@ class _Reader:
             # Stretched by nothing that the peer would stretch it to.
             plain = sources
         return self.put(_joint_step(node, Joint(node.op, tuple(operands))), *map(self.value, plain))
+
+
+def _activation_of(node: Node) -> Activation | None:
+    """The activation that a node is; None for any other node. A softmax goes over the last axis of an example."""
+    if node.op is ops.softmax:
+        return Activation("softmax") if node.attributes["axis"] == node.type.ndim - 1 > 0 else None
+    return Activation(node.op.name) if node.op.is_activation and node.op.name in ACTIVATIONS and not node.attributes else None
 
 
 def _around_space(node: Node) -> tuple[tuple[int, int], ...]:
