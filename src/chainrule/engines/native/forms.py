@@ -128,7 +128,7 @@ def may_differ(kernel: Kernel, tiles: Tiling | None) -> set[int]:
     match kernel.core:
         case Product() as core if tiles is not None:
             width = loops - 2 if tiles.swapped else loops - 1
-            inner = set[int]() if core.parts or tiles.packed else {loops}
+            inner = set[int]() if core.parts else {loops}
             return {*range(loops), *inner} - (set[int]() if tiles.panels == 1 else {width})
         case Reduction() as core:
             return {*range(loops + len(core.extents))} if len(core.extents) <= 1 else {*range(loops)}

@@ -160,7 +160,7 @@ class ProductWriter:
     def _panel(self, batch: list[Value], start: Value, width: int, limits: tuple[Value, Value] | None) -> None:
         """The columns start ... start + width − 1 of the result, tile by tile."""
         tiles = self.tiles
-        packed = self._pack(batch, start, width, -(-width // tiles.lanes), self._all) if tiles.packed else None
+        packed = self._pack(batch, start, width, self._vectors(width), self._all) if tiles.packed else None
         self._turns(
             limits, tiles.height, tiles.rows, lambda row, rows: self._tile(batch, row, rows, start, width, packed), tiles.narrow
         )
@@ -256,13 +256,15 @@ class ProductWriter:
         base = f.offset(self._start(place, batch), start, step * self.size)
         each = prod(self.core.loops[1:])
         base = base if terms.first is None else f.offset(base, terms.first, each * step_k * self.size)
-        tag, count = self.emitter.memory.tag(place.buffer), terms.count * each
-        turned = count // lanes * lanes if step_k == 1 and step != 1 and lanes > 1 else 0
+        tag = self.emitter.memory.tag(place.buffer)
+        # A number that is given has no loops beside it: see `forms.may_differ`.
+        count = terms.count if isinstance(terms.count, Extent) else terms.count * each
+        turned = self._turned(count, width) if step_k == 1 and step != 1 and lanes > 1 else 0
         if turned:
             with f.loop(0, turned, lanes) as loop:
                 for vector in range(vectors):
                     self._pack_turned(base, loop.index, width, vector, vectors)
-        if turned == count:
+        if not isinstance(count, Extent) and turned == count:
             return self._scratch
         with f.loop(turned, count) as loop:
             source = f.offset(base, loop.index, step_k * self.size)
@@ -277,6 +279,10 @@ class ProductWriter:
                     numbers = self.emitter.gather(self.element, moved, steps, self.size, mask, tag)
                 f.store(numbers, f.offset(target, f.index(vector * lanes), self.size), None, self._scratch_tag)
         return self._scratch
+
+    def _turned(self, count: int, width: int) -> int:
+        """How many k are packed by whole squares: where numbers are given, none."""
+        return 0 if isinstance(count, Extent) or isinstance(width, Extent) else count // self.tiles.lanes * self.tiles.lanes
 
     def _pack_turned(self, base: Value, k: Value, width: int, vector: int, vectors: int) -> None:
         """A square of the panel whose columns stand in memory as rows: read row by row, turned in registers, written."""

@@ -3,7 +3,7 @@
     step_32(context, step, position, team)           one step: its kernels, one after the other
     piece_32_1(context, step, position, team)        some kernels of a step that has many
     same_4(context, position, buffers ...)           kernels that differ in their buffers only, wherever they stand
-    kernel_0f3a…(context, position, buffers ..., extents ..., constants ...)  where code is made quickly: a kernel, for any number of turns
+    kernel_0f3a…(context, position, given)           where code is made quickly: a kernel for any numbers, which with its buffers are given
     turn_32_2(context, step, position, team, turn)   one turn of a loop over time
     turn_32_2(context, step, position, turn, worker, task)  the same of a piece of its rows: see `rows`
     piece_of_turn_32_2(context, step, position, 0, worker, task)  all its turns for a piece
@@ -12,13 +12,14 @@
     work(context, team, worker)                      what a helping thread does until the loop ends
 
 The context is a table of pointers: slot 0 the arena, 1 the constants, 2 the order, 3 the sizes, 4 a flag for positions outside their
-axes; then one for each state leaf, table, scalar, record and stacked output.
+axes, 5 the table of steps that have no functions of their own (see `tables`); then one for each state leaf, table, scalar, record and
+stacked output.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -42,12 +43,26 @@ from chainrule.engines.native.rows import in_row_pieces
 from chainrule.engines.native.schedule import schedule
 from chainrule.engines.native.steps import CompiledStep
 from chainrule.engines.native.subnormals import flushed
+from chainrule.engines.native.tables import (
+    ARENA,
+    CONSTANTS,
+    FIRST,
+    MOST_ARGUMENTS,
+    ORDER,
+    SIZES,
+    WRONG,
+    Argument,
+    Call,
+    Calls,
+    listed,
+    loop_text,
+    number,
+)
 from chainrule.engines.native.team import Team
 from chainrule.engines.native.tiling import Tiling, scratch_bytes, tiling
 from chainrule.graph import Graph
 from chainrule.immutable import immutable
 
-ARENA, CONSTANTS, ORDER, SIZES, WRONG, FIRST = range(6)
 WIDE = 32
 """Bytes of a vector from which on the processor has masks."""
 PIECE = 16
@@ -75,6 +90,14 @@ def _share(memory: _StepMemory, part: LlvmFunction, tasks: int, team: Value, cal
     calls.append(part.name)
     which = memory.context, memory.number, memory.position, memory.turn or f.index(0)
     f.call("share", "void", 1, *which, team, f.index(len(calls) - 1), f.index(tasks))
+
+
+def _in_memory(f: LlvmFunction, given: Sequence[Value]) -> list[Value]:
+    """Values one behind the other, as a general kernel wants them."""
+    kept = f.stack_memory(f"[{len(given)} x i64]")
+    for place, value in enumerate(given):
+        f.store(value, f.offset(kept, f.index(place), 8))
+    return [kept]
 
 
 class Tags:
@@ -129,22 +152,11 @@ class _StepMemory:
         f = self.f
         if buffer.whole is not None:
             return self._address_of_part(buffer, buffer.whole)
-        if buffer.kind == "arena":
-            return f.offset(self.slot(ARENA), f.index(buffer.offset))
         if buffer.kind == "scratch":
             return f.offset(self.scratch(), f.index(buffer.offset))
-        if buffer.kind == "constant":
-            return f.offset(self.slot(CONSTANTS), f.index(buffer.offset))
-        base = self.slot(self.module.slots[buffer.kind, buffer.name])
-        match buffer.kind:
-            case "scalar":
-                return f.offset(base, self.number, buffer.nbytes)
-            case "record":
-                return f.offset(base, self.number, buffer.nbytes)
-            case "stacked" | "block":
-                return f.offset(base, self.position, buffer.nbytes // self.step.size)
-            case _:
-                return base
+        place = self.module.place(buffer, self.step)
+        start = f.offset(self.slot(place.slot), f.index(place.offset))
+        return f.offset(f.offset(start, self.number, place.by_step), self.position, place.by_row)
 
     def _address_of_part(self, buffer: Buffer, whole: Buffer) -> Value:
         f, size = self.f, bytes_of(ELEMENTS[buffer.type.dtype])
@@ -203,6 +215,14 @@ class _Common:
     """Of the extents that the function is given."""
     is_general: bool = False
     """Whether it is given extents, strides and constants: then other programs use it too."""
+    given: tuple[Argument, ...] = ()
+    """What it is given, if it is general: where its buffers lie, then its numbers."""
+
+    @property
+    def packs(self) -> bool:
+        """Whether it wants scratch memory, which it is given behind its buffers if it is general."""
+        tiles = self.step.tilings.get(id(self.kernel))
+        return tiles is not None and tiles.packed
 
     @property
     def numbers(self) -> list[Value]:
@@ -214,13 +234,14 @@ class _Common:
 class _OwnMemory(_StepMemory):
     """Where the buffers of a kernel lie whose code is a function of its own: at the pointers that this is given."""
 
-    def __init__(self, module: Module, step: CompiledStep, f: LlvmFunction, form: KernelForm) -> None:
-        context, position, *given = f.arguments
+    def __init__(
+        self, module: Module, step: CompiledStep, f: LlvmFunction, form: KernelForm, pointers: Sequence[Value]
+    ) -> None:
+        context, position, *_ = f.arguments
         super().__init__(module, step, f, context, f.index(0), position, None)
-        pointers = given[: len(form.buffers)]
-        self._given = {
-            id(buffer): place for buffer, place in zip(form.buffers, zip(pointers, form.memories, strict=True), strict=True)
-        }
+        places = zip(pointers, form.memories, strict=False)
+        self._given = {id(buffer): place for buffer, place in zip(form.buffers, places, strict=True)}
+        self._packs = pointers[len(form.buffers) :]
 
     def address(self, buffer: Buffer) -> Value:
         """See `Memory`."""
@@ -229,6 +250,10 @@ class _OwnMemory(_StepMemory):
     def tag(self, buffer: Buffer) -> str:
         """See `Memory`."""
         return self.module.tags(("given", self._given[id(buffer)][1]))
+
+    def scratch(self) -> Value:
+        """What it is given behind its buffers, or the worker's own."""
+        return self._packs[0] if self._packs else super().scratch()
 
 
 class Module:
@@ -272,6 +297,20 @@ class Module:
                 if buffer.kind not in {"arena", "constant", "scratch"}:
                     keys[buffer.kind, buffer.name] = None
         return {key: FIRST + number for number, key in enumerate(keys)}
+
+    def place(self, buffer: Buffer, step: CompiledStep) -> Argument:
+        """Where a buffer lies that is no part of another: from which slot of the context on, and how far it moves with each step and row."""
+        match buffer.kind:
+            case "arena":
+                return Argument(ARENA, buffer.offset)
+            case "scratch":
+                return Argument(ARENA, self.arena_bytes + buffer.offset)
+            case "constant":
+                return Argument(CONSTANTS, buffer.offset)
+            case kind:
+                by_step = buffer.nbytes if kind in {"scalar", "record"} else 0
+                by_row = buffer.nbytes // step.size if kind in {"stacked", "block"} else 0
+                return Argument(self.slots[kind, buffer.name], 0, by_step, by_row)
 
     def quick(self) -> Module:
         """The same with less code, for LLVM's quickest way: where little is to be done, compiling takes longer than running."""
@@ -330,20 +369,37 @@ class Module:
 
     @cached_property
     def text(self) -> str:
-        """The module as LLVM text."""
-        return self.text_beside(())
+        """The module as LLVM text, with the tables of steps that have no functions of their own."""
+        if self.tables is None:
+            return self.text_beside(())
+        return "\n".join([self.text_beside(()), loop_text(self.machine.triple, is_flushed=self.is_flushed), listed(self.tables), ""])
+
+    @cached_property
+    def tables(self) -> Calls | None:
+        """What steps call, where nothing is done beside calls of kernels that are given their numbers; else None."""
+        found: dict[int, list[Call]] = {}
+        for step in self.steps.values():
+            calls = [self.common.get(id(kernel)) for kernel in step.schedule.kernels]
+            known = [call for call in calls if call is not None and call.is_general and len(call.given) <= MOST_ARGUMENTS]
+            if len(known) < len(calls) or self._prefetched(step):
+                return None
+            found[step.size] = [Call(call.name, call.given) for call in known]
+        return found
 
     def text_beside(self, known: Collection[str]) -> str:
-        """The same without the general kernels of these names, which the process has already."""
+        """What is to be compiled where the process has the general kernels of these names already; nothing, it may be."""
         self.tags = Tags()
         functions: list[LlvmFunction] = []
         calls: list[str] = []
         common = self.common
-        for step in self.steps.values():
-            functions += self._step(step, calls, common)
-        team = Team(self.tags, self.machine.triple, calls, is_flushed=self.is_flushed)
+        if self.tables is None:
+            for step in self.steps.values():
+                functions += self._step(step, calls, common)
+            functions += [*Team(self.tags, self.machine.triple, calls, is_flushed=self.is_flushed).functions(), self._run()]
         shared = {call.name: call for call in common.values() if call.name not in known}
-        functions += [*map(self._function, shared.values()), *team.functions(), self._run()]
+        functions += map(self._function, shared.values())
+        if not functions:
+            return ""
         declared = sorted({line for function in functions for line in function.declarations})
         defined = {f"@{function.name}(" for function in functions}
         declared = [line for line in declared if not any(name in line for name in defined)]
@@ -378,8 +434,8 @@ class Module:
 
     def _is_general(self, step: CompiledStep, kernel: Kernel, form: KernelForm) -> bool:
         tiles = step.tilings.get(id(kernel))
-        uses_scratch = tiles is not None and tiles.packed
-        return self.is_quick and self.machine.vector_bytes >= WIDE and all(form.extents) and not uses_scratch
+        by_blocks = tiles is not None and tiles.block
+        return self.is_quick and self.machine.vector_bytes >= WIDE and all(form.extents) and not by_blocks
 
     def _general(self, step: CompiledStep, kernel: Kernel, form: KernelForm) -> _Common:
         """The function of a kernel for any numbers; its name says all that its code depends on."""
@@ -389,7 +445,18 @@ class Module:
         name = blake2b(repr(depends_on).encode(), digest_size=12).hexdigest()
         # Which buffers share bytes is not among it: code that is made quickly is not put in another order.
         apart = replace(form, memories=(0,) * len(form.buffers))
-        return _Common(f"kernel_{name}", step, kernel, apart, tuple(sorted(places)), is_general=True)
+        found = _Common(f"kernel_{name}", step, kernel, apart, tuple(sorted(places)), is_general=True)
+        scratch = [Argument(ARENA, self.arena_bytes)] * found.packs
+        return replace(found, given=(*self._places(step, apart.buffers), *scratch, *map(number, found.numbers)))
+
+    def _places(self, step: CompiledStep, buffers: Sequence[Buffer]) -> Iterator[Argument]:
+        for buffer in buffers:
+            place, start = buffer, 0
+            while place.whole is not None:
+                start += place.start * bytes_of(ELEMENTS[place.type.dtype])
+                place = place.whole
+            found = self.place(place, step)
+            yield replace(found, offset=found.offset + start)
 
     def _step(self, step: CompiledStep, calls: list[str], common: Mapping[int, _Common]) -> list[LlvmFunction]:
         """The function of a step, and those that it calls: pieces, turns, parts of kernels for threads."""
@@ -418,7 +485,10 @@ class Module:
             if isinstance(kernel.core, Turns):
                 found += self._turns(memory, kernel.core, str(place), team, calls)
             elif (call := common.get(id(kernel))) is not None:
-                f.call(call.name, "void", 1, context, position, *map(memory.address, call.form.buffers), *call.numbers)
+                given = [*map(memory.address, call.form.buffers)]
+                given += [memory.scratch()] * (call.is_general and call.packs)
+                given += call.numbers
+                f.call(call.name, "void", 1, context, position, *(_in_memory(f, given) if call.is_general else given))
             else:
                 found += self._here(memory, kernel, f"kernel_{step.size}_{place}", team, calls)
         return found
@@ -453,19 +523,23 @@ class Module:
     def _function(self, call: _Common) -> LlvmFunction:
         """The function that does a kernel."""
         form, kernel, step = call.form, call.kernel, call.step
-        arguments = [("ptr", "context"), ("i64", "position"), *[("ptr", f"buffer{n}") for n in range(len(form.buffers))]]
-        arguments += [(number.element, f"number{n}") for n, number in enumerate(call.numbers)]
-        f = LlvmFunction(call.name, arguments, attributes="nounwind")
+        own = [("ptr", "given")] if call.is_general else [("ptr", f"buffer{n}") for n in range(len(form.buffers))]
+        f = LlvmFunction(call.name, [("ptr", "context"), ("i64", "position"), *own], attributes="nounwind")
         f.linkage, f.shares_memory = "" if call.is_general else "internal ", True
         f.comment(f"as {kernel.label}")
         tiles, how = step.tilings.get(id(kernel)), cut(kernel, self.machine.vector_bytes)
+        _, _, *pointers = f.arguments
         if call.is_general:
-            given = f.arguments[2 + len(form.buffers) :]
+            kinds = [*["ptr"] * (len(form.buffers) + call.packs), *(number.element for number in call.numbers)]
+            with f.at_entry():
+                places = [f.offset(pointers[0], f.index(n), 8) for n in range(len(kinds))]
+                found = [f.emit(kind, 1, f"load {kind}, {place}, align 8") for kind, place in zip(kinds, places, strict=True)]
+            pointers, given = found[: len(form.buffers) + call.packs], found[len(form.buffers) + call.packs :]
             extents = dict(enumerate(form.extents)) | {place: Extent(n) for place, n in zip(call.places, given, strict=False)}
             rest = given[len(call.places) :]
             strides = {known: Stride(n) for known, n in zip(form.strides, rest, strict=False)}
             kernel, tiles = with_numbers(kernel, tiles, list(extents.values()), strides, rest[len(strides) :])
-        self._write(kernel, tiles, how, _OwnMemory(self, step, f, form), None)
+        self._write(kernel, tiles, how, _OwnMemory(self, step, f, form, pointers), None)
         return f
 
     def _turn(self, step: CompiledStep, name: str, turns: Turns, calls: list[str]) -> list[LlvmFunction]:

@@ -17,8 +17,9 @@ from chainrule.engines.engine import Carried, HostState, Loop, Results, RowFunct
 from chainrule.engines.native.cache import default_cache
 from chainrule.engines.native.guard import PAGE, forbid, guarded, pages, poisoned
 from chainrule.engines.native.machine import MachineCode, compile_module, host
-from chainrule.engines.native.module import ARENA, CONSTANTS, FIRST, ORDER, SIZES, WRONG, Module
+from chainrule.engines.native.module import Module
 from chainrule.engines.native.pool import help_with, run_all
+from chainrule.engines.native.tables import ARENA, CONSTANTS, FIRST, ORDER, SIZES, TABLE, WRONG, filled, loop_through
 from chainrule.engines.native.team import HELPERS, TEAM_BYTES
 from chainrule.errors import PositionError
 from chainrule.graph import Array
@@ -56,9 +57,17 @@ class Code:
         self.module = module
         found = {name: _kernels.get(name) for name in module.general}
         self._known = {name: code for name, code in found.items() if code is not None}
-        text = module.text_beside(self._known) if self._known else module.text
-        self.machine_code = compile_module(text, host(), default_cache(), is_quick=module.is_quick, known=self._known)
-        _kernels.update(dict.fromkeys(found.keys() - self._known.keys(), self.machine_code))
+        text = module.text_beside(self._known)
+        made = compile_module(text, host(), default_cache(), is_quick=module.is_quick, known=self._known) if text else None
+        if made is not None:
+            self._known |= dict.fromkeys(found.keys() - self._known.keys(), made)
+            _kernels.update(self._known)
+        self.table = np.zeros(0, np.int64)
+        if module.tables is None and made is not None:
+            self.machine_code = made
+        else:
+            self.machine_code = loop_through(is_flushed=module.is_flushed)
+            self.table = filled(module.tables, {name: code.address(name) for name, code in self._known.items()})
         self.run = _RUN(self.machine_code.address("run"))
         self.work = _WORK(self.machine_code.address("work")) if module.is_shared_code else None
         size = max(module.constant_bytes, 1)
@@ -315,7 +324,8 @@ class _Memory:
         count = FIRST + len(self.program.code.module.slots) + 1
         # The pointers at the beginning, and how many bytes each moves on with a replica, a step and a row.
         slots, by_replica, by_step, by_row = np.zeros((4, count), np.uintp)
-        slots[CONSTANTS], slots[WRONG] = address(self.program.code.constants), address(self.wrong)
+        code = self.program.code
+        slots[CONSTANTS], slots[WRONG], slots[TABLE] = address(code.constants), address(self.wrong), address(code.table)
         slots[ORDER], by_replica[ORDER], by_row[ORDER] = address(self.order), self.order.strides[0], 8
         slots[SIZES], by_step[SIZES] = address(self.sizes), 8
         for (kind, name), slot in self.program.code.module.slots.items():
