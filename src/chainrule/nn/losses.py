@@ -372,8 +372,8 @@ class PerceptronLoss(Addable):
     def __call__(self, output: Node, target: Node) -> Node:
         """A number for each example: output (batch, 1) with target (batch, 1), or (batch, classes) with labels (batch,)."""
         margin = _margin(self.name, output, target)
-        # Numbers that are known are no network's reach.
-        if output.op is not CONSTANT and output.shape[1] == 1 and (output_range(output).low >= 0.0).all():
+        # Numbers that are known are no network's reach, and no loss moves a step: the perceptron rule goes by what it answers.
+        if output.op not in {CONSTANT, ops.cast} and output.shape[1] == 1 and (output_range(output).low >= 0.0).all():
             raise LossError(
                 f"{self.name} was given {output!r} (layer {output.scope or 'unknown'}), which is never negative",
                 expected="a single output that is negative for one class: no other is wrong for the other one",

@@ -208,7 +208,7 @@ OF_WIDTH = {
 @pytest.mark.parametrize("width", [1, 2, 3, 5, 8, 9, 15, 17, 31, 33, 70])
 def test_code_that_is_given_a_width_gives_the_bits_of_code_that_has_it(monkeypatch, name, width):
     def learned():
-        forgotten()
+        forget()
         network = cr.Sequential(*OF_WIDTH[name](width), cr.Dense(3, "softmax"))
         run = cr.fit(network, (MORE, np.arange(300) % 3), epochs=1, batch_size=70, optimizer=cr.Adam(0.01))
         return run.hash, run.predict(MORE)
