@@ -54,9 +54,9 @@ from chainrule.engines.native.tables import (
     Argument,
     Call,
     Calls,
+    constant,
     listed,
     loop_text,
-    number,
 )
 from chainrule.engines.native.team import Team
 from chainrule.engines.native.tiling import Tiling, scratch_bytes, tiling
@@ -299,7 +299,7 @@ class Module:
         return {key: FIRST + number for number, key in enumerate(keys)}
 
     def place(self, buffer: Buffer, step: CompiledStep) -> Argument:
-        """Where a buffer lies that is no part of another: from which slot of the context on, and how far it moves with each step and row."""
+        """Where a buffer lies that is no part of another: from which slot on, and how far it moves with each step and row."""
         match buffer.kind:
             case "arena":
                 return Argument(ARENA, buffer.offset)
@@ -372,7 +372,9 @@ class Module:
         """The module as LLVM text, with the tables of steps that have no functions of their own."""
         if self.tables is None:
             return self.text_beside(())
-        return "\n".join([self.text_beside(()), loop_text(self.machine.triple, is_flushed=self.is_flushed), listed(self.tables), ""])
+        return "\n".join(
+            [self.text_beside(()), loop_text(self.machine.triple, is_flushed=self.is_flushed), listed(self.tables), ""]
+        )
 
     @cached_property
     def tables(self) -> Calls | None:
@@ -447,7 +449,7 @@ class Module:
         apart = replace(form, memories=(0,) * len(form.buffers))
         found = _Common(f"kernel_{name}", step, kernel, apart, tuple(sorted(places)), is_general=True)
         scratch = [Argument(ARENA, self.arena_bytes)] * found.packs
-        return replace(found, given=(*self._places(step, apart.buffers), *scratch, *map(number, found.numbers)))
+        return replace(found, given=(*self._places(step, apart.buffers), *scratch, *map(constant, found.numbers)))
 
     def _places(self, step: CompiledStep, buffers: Sequence[Buffer]) -> Iterator[Argument]:
         for buffer in buffers:

@@ -59,17 +59,16 @@ class Code:
         self._known = {name: code for name, code in found.items() if code is not None}
         text = module.text_beside(self._known)
         made = compile_module(text, host(), default_cache(), is_quick=module.is_quick, known=self._known) if text else None
+        self.machine_code = made
+        """What was compiled for it, if the process had not all of it."""
         if made is not None:
             self._known |= dict.fromkeys(found.keys() - self._known.keys(), made)
             _kernels.update(self._known)
-        self.table = np.zeros(0, np.int64)
-        if module.tables is None and made is not None:
-            self.machine_code = made
-        else:
-            self.machine_code = loop_through(is_flushed=module.is_flushed)
-            self.table = filled(module.tables, {name: code.address(name) for name, code in self._known.items()})
-        self.run = _RUN(self.machine_code.address("run"))
-        self.work = _WORK(self.machine_code.address("work")) if module.is_shared_code else None
+        calls = module.tables or {}
+        self.table = filled(calls, {name: code.address(name) for name, code in self._known.items()})
+        whole = loop_through(is_flushed=module.is_flushed) if made is None or calls else made
+        self.run = _RUN(whole.address("run"))
+        self.work = _WORK(whole.address("work")) if module.is_shared_code else None
         size = max(module.constant_bytes, 1)
         self.constants = pages(size) if module.guarded else aligned(size)
         for step in module.steps.values():
@@ -150,9 +149,9 @@ class NativeLoop:
             "vector_bytes": target.vector_bytes,
             "threads": self.threads,
             "code": "made quickly" if module.is_quick else "made to run fast",
-            "compile_seconds": round(code.seconds, 4),
-            "from_cache": code.cached,
-            "code_bytes": code.size,
+            "compile_seconds": 0.0 if code is None else round(code.seconds, 4),
+            "from_cache": code is None or code.cached,
+            "code_bytes": 0 if code is None else code.size,
             "arena_bytes": module.arena_bytes + module.scratch_bytes * (1 + self.helpers),
             "constant_bytes": module.constant_bytes,
             "kernels": {size: [kernel.label for kernel in step.schedule.kernels] for size, step in module.steps.items()},

@@ -26,7 +26,7 @@ from chainrule.immutable import immutable
 
 ARENA, CONSTANTS, ORDER, SIZES, WRONG, TABLE, FIRST = range(7)
 """Slots of the context; see `module`."""
-MOST_ARGUMENTS = 64
+MOST_ARGUMENTS = 1024
 """Of a kernel: what the loop has room for."""
 WORD = 8
 
@@ -53,7 +53,7 @@ Calls = Mapping[int, Sequence[Call]]
 """For each batch size what its step calls, in order."""
 
 
-def number(value: Value) -> Argument:
+def constant(value: Value) -> Argument:
     """A constant as an argument."""
     if value.element in {"float", "double"}:
         found = struct.pack("<Q", int(value.text, 16))
@@ -61,7 +61,7 @@ def number(value: Value) -> Argument:
             (wide,) = struct.unpack("<d", found)
             found = struct.pack("<f", wide) + bytes(4)
         return Argument(-1, *struct.unpack("<q", found))
-    return Argument(-1, {"true": 1, "false": 0}.get(value.text) or int(value.text))
+    return Argument(-1, int({"true": "1", "false": "0"}.get(value.text, value.text)))
 
 
 def filled(calls: Calls, kernels: Mapping[str, int]) -> Array:
@@ -128,8 +128,12 @@ def loop_text(triple: str, *, is_flushed: bool) -> str:
                         argument = f.offset(arguments, place.index, 4 * WORD)
                         slot = word(argument, 0)
                         found = f.intrinsic("smax", slot, f.index(0))
-                        base = f.select(f.compare("slt", slot, f.index(0)), f.index(0), f.load("i64", 1, f.offset(context, found, WORD)))
-                        moved = f.binary("add", f.binary("mul", loop.index, word(argument, 2)), f.binary("mul", position, word(argument, 3)))
+                        base = f.select(
+                            f.compare("slt", slot, f.index(0)), f.index(0), f.load("i64", 1, f.offset(context, found, WORD))
+                        )
+                        moved = f.binary(
+                            "add", f.binary("mul", loop.index, word(argument, 2)), f.binary("mul", position, word(argument, 3))
+                        )
                         value = f.binary("add", f.binary("add", base, word(argument, 1)), moved)
                         f.store(value, f.offset(given, place.index, WORD))
                     f.perform(f"call void {word(call, 0, 'ptr').text}({context}, {position}, {given})")
