@@ -21,17 +21,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import cached_property
 from hashlib import blake2b
 from math import prod
 
 from chainrule.engines.engine import Loop
+from chainrule.engines.native.addresses import Layout, OwnMemory, StepMemory, Tags
 from chainrule.engines.native.buffers import ALIGNMENT, plan_buffers
 from chainrule.engines.native.builder import ELEMENTS, Extent, LlvmFunction, Stride, Value, bytes_of
 from chainrule.engines.native.collapse import collapsed
 from chainrule.engines.native.cuts import Cut, cut
-from chainrule.engines.native.forms import KernelForm, may_differ, memory_key, with_numbers
+from chainrule.engines.native.forms import KernelForm, may_differ, with_numbers
 from chainrule.engines.native.kernels import Buffer, Kernel, Product, Reduction, Scatter, Turns
 from chainrule.engines.native.loops import Emitter
 from chainrule.engines.native.matmul import UNROLLED, ProductWriter
@@ -45,12 +46,9 @@ from chainrule.engines.native.steps import CompiledStep
 from chainrule.engines.native.subnormals import flushed
 from chainrule.engines.native.tables import (
     ARENA,
-    CONSTANTS,
     FIRST,
     MOST_ARGUMENTS,
-    ORDER,
     SIZES,
-    WRONG,
     Argument,
     Call,
     Calls,
@@ -84,7 +82,7 @@ class Machine:
     """Whether x·y + z is one instruction; where it is not, it is a product and a sum, each rounded."""
 
 
-def _share(memory: _StepMemory, part: LlvmFunction, tasks: int, team: Value, calls: list[str]) -> None:
+def _share(memory: StepMemory, part: LlvmFunction, tasks: int, team: Value, calls: list[str]) -> None:
     """Writes that threads share a function's tasks."""
     f = memory.f
     calls.append(part.name)
@@ -100,98 +98,6 @@ def _in_memory(f: LlvmFunction, given: Sequence[Value]) -> list[Value]:
     return [kept]
 
 
-class Tags:
-    """Names for memory that LLVM may take to be apart: `!tbaa` nodes, one to each key."""
-
-    def __init__(self) -> None:
-        self._numbers: dict[object, int] = {}
-
-    def __call__(self, key: object) -> str:
-        """The tag of a load or store."""
-        return f", !tbaa !{2 * self._numbers.setdefault(key, len(self._numbers)) + 2}"
-
-    def __str__(self) -> str:
-        lines = ['!0 = !{!"chainrule"}']
-        for number in self._numbers.values():
-            lines.append(f'!{2 * number + 1} = !{{!"memory {number}", !0, i64 0}}')
-            lines.append(f"!{2 * number + 2} = !{{!{2 * number + 1}, !{2 * number + 1}, i64 0}}")
-        return "\n".join(lines)
-
-
-@dataclass
-class _StepMemory:
-    """Where the buffers of one step lie, as addresses made from the context."""
-
-    module: Module
-    step: CompiledStep
-    f: LlvmFunction
-    context: Value
-    number: Value
-    position: Value
-    worker: Value | None
-    turn: Value | None = None
-    piece: Value | None = None
-    known: dict[object, Value] = field(default_factory=dict[object, Value])
-
-    def slot(self, slot: int) -> Value:
-        """A pointer from the context, read once, when the function begins."""
-        if slot not in self.known:
-            with self.f.at_entry():
-                place = self.f.offset(self.context, self.f.index(slot), 8)
-                self.known[slot] = self.f.emit("ptr", 1, f"load ptr, {place}, align 8{self.module.tags('context')}")
-        return self.known[slot]
-
-    def address(self, buffer: Buffer) -> Value:
-        """See `Memory`."""
-        if id(buffer) not in self.known:
-            with self.f.at_entry():
-                self.known[id(buffer)] = self._address(buffer)
-        return self.known[id(buffer)]
-
-    def _address(self, buffer: Buffer) -> Value:
-        f = self.f
-        if buffer.whole is not None:
-            return self._address_of_part(buffer, buffer.whole)
-        if buffer.kind == "scratch":
-            return f.offset(self.scratch(), f.index(buffer.offset))
-        place = self.module.place(buffer, self.step)
-        start = f.offset(self.slot(place.slot), f.index(place.offset))
-        return f.offset(f.offset(start, self.number, place.by_step), self.position, place.by_row)
-
-    def _address_of_part(self, buffer: Buffer, whole: Buffer) -> Value:
-        f, size = self.f, bytes_of(ELEMENTS[buffer.type.dtype])
-        place = f.offset(self.address(whole), f.index(buffer.start * size))
-        for number, step in ((self.turn, buffer.turn), (self.piece, buffer.piece)):
-            place = f.offset(place, number, step * size) if step and number is not None else place
-        return place
-
-    def tag(self, buffer: Buffer) -> str:
-        """See `Memory`."""
-        key = memory_key(buffer, self.step.plan)
-        return self.module.tags((self.step.size, *key) if key[0] == "arena" else key)
-
-    def scratch_tag(self) -> str:
-        """See `Memory`."""
-        return self.module.tags("scratch")
-
-    def scratch(self) -> Value:
-        """The worker's own scratch memory."""
-        start = self.f.offset(self.slot(ARENA), self.f.index(self.module.arena_bytes))
-        return start if self.worker is None else self.f.offset(start, self.worker, self.module.scratch_bytes)
-
-    def order(self) -> Value:
-        """See `Memory`."""
-        if "order" not in self.known:
-            with self.f.at_entry():
-                self.known["order"] = self.f.offset(self.slot(ORDER), self.position, 8)
-        return self.known["order"]
-
-    def report_position(self, f: LlvmFunction, wrong: Value) -> None:
-        """See `Memory`."""
-        with f.when(wrong):
-            f.store(f.index(1), self.slot(WRONG))
-
-
 class _StepFunction:
     """A function that does some kernels of a step, being written."""
 
@@ -200,7 +106,7 @@ class _StepFunction:
         self.step, self.f = step, LlvmFunction(name, arguments, attributes="nounwind")
         self.f.linkage = "internal "
         context, number, position, _ = self.f.arguments
-        self.memory = _StepMemory(module, step, self.f, context, number, position, None)
+        self.memory = StepMemory(module.layout, module.tags, step, self.f, context, number, position, None)
 
 
 @immutable
@@ -229,31 +135,6 @@ class _Common:
         """What it is given beside where its buffers lie."""
         given = [*(self.form.extents[place] for place in self.places), *self.form.strides]
         return [*(Value("i64", 1, str(number)) for number in given), *self.form.constants] if self.is_general else []
-
-
-class _OwnMemory(_StepMemory):
-    """Where the buffers of a kernel lie whose code is a function of its own: at the pointers that this is given."""
-
-    def __init__(
-        self, module: Module, step: CompiledStep, f: LlvmFunction, form: KernelForm, pointers: Sequence[Value]
-    ) -> None:
-        context, position, *_ = f.arguments
-        super().__init__(module, step, f, context, f.index(0), position, None)
-        places = zip(pointers, form.memories, strict=False)
-        self._given = {id(buffer): place for buffer, place in zip(form.buffers, places, strict=True)}
-        self._packs = pointers[len(form.buffers) :]
-
-    def address(self, buffer: Buffer) -> Value:
-        """See `Memory`."""
-        return self._given[id(buffer)][0]
-
-    def tag(self, buffer: Buffer) -> str:
-        """See `Memory`."""
-        return self.module.tags(("given", self._given[id(buffer)][1]))
-
-    def scratch(self) -> Value:
-        """What it is given behind its buffers, or the worker's own."""
-        return self._packs[0] if self._packs else super().scratch()
 
 
 class Module:
@@ -286,9 +167,9 @@ class Module:
                 step.scratch = max(step.scratch, *ends, 0)
             self.steps[size] = step
         self.constant_bytes = constants
-        self.arena_bytes = -(-max((s.plan.arena_bytes for s in self.steps.values()), default=0) // ALIGNMENT) * ALIGNMENT
-        self.scratch_bytes = -(-max((s.scratch for s in self.steps.values()), default=0) // ALIGNMENT) * ALIGNMENT
-        self.slots = self._slots()
+        arena = -(-max((s.plan.arena_bytes for s in self.steps.values()), default=0) // ALIGNMENT) * ALIGNMENT
+        scratch = -(-max((s.scratch for s in self.steps.values()), default=0) // ALIGNMENT) * ALIGNMENT
+        self.layout = Layout(self._slots(), arena, scratch)
 
     def _slots(self) -> dict[tuple[str, str], int]:
         keys: dict[tuple[str, str], None] = {}
@@ -297,20 +178,6 @@ class Module:
                 if buffer.kind not in {"arena", "constant", "scratch"}:
                     keys[buffer.kind, buffer.name] = None
         return {key: FIRST + number for number, key in enumerate(keys)}
-
-    def place(self, buffer: Buffer, step: CompiledStep) -> Argument:
-        """Where a buffer lies that is no part of another: from which slot on, and how far it moves with each step and row."""
-        match buffer.kind:
-            case "arena":
-                return Argument(ARENA, buffer.offset)
-            case "scratch":
-                return Argument(ARENA, self.arena_bytes + buffer.offset)
-            case "constant":
-                return Argument(CONSTANTS, buffer.offset)
-            case kind:
-                by_step = buffer.nbytes if kind in {"scalar", "record"} else 0
-                by_row = buffer.nbytes // step.size if kind in {"stacked", "block"} else 0
-                return Argument(self.slots[kind, buffer.name], 0, by_step, by_row)
 
     def quick(self) -> Module:
         """The same with less code, for LLVM's quickest way: where little is to be done, compiling takes longer than running."""
@@ -362,8 +229,8 @@ class Module:
     def buffers_text(self) -> str:
         """The buffer plan of each step, and all the memory that a run takes beside the caller's own."""
         parts = [f"# a step of {step.size} row{'s' * (step.size != 1)}\n{step.plan}" for step in self.steps.values()]
-        scratch = f", {self.scratch_bytes:,} of scratch for each thread" if self.scratch_bytes else ""
-        return "\n".join([*parts, f"# in all: {self.arena_bytes:,} bytes for each replica at work{scratch}"])
+        scratch = f", {self.layout.scratch_bytes:,} of scratch for each thread" if self.layout.scratch_bytes else ""
+        return "\n".join([*parts, f"# in all: {self.layout.arena_bytes:,} bytes for each replica at work{scratch}"])
 
     # ---- text
 
@@ -448,7 +315,7 @@ class Module:
         # Which buffers share bytes is not among it: code that is made quickly is not put in another order.
         apart = replace(form, memories=(0,) * len(form.buffers))
         found = _Common(f"kernel_{name}", step, kernel, apart, tuple(sorted(places)), is_general=True)
-        scratch = [Argument(ARENA, self.arena_bytes)] * found.packs
+        scratch = [Argument(ARENA, self.layout.arena_bytes)] * found.packs
         return replace(found, given=(*self._places(step, apart.buffers), *scratch, *map(constant, found.numbers)))
 
     def _places(self, step: CompiledStep, buffers: Sequence[Buffer]) -> Iterator[Argument]:
@@ -457,7 +324,7 @@ class Module:
             while place.whole is not None:
                 start += place.start * bytes_of(ELEMENTS[place.type.dtype])
                 place = place.whole
-            found = self.place(place, step)
+            found = self.layout.place(place, step)
             yield replace(found, offset=found.offset + start)
 
     def _step(self, step: CompiledStep, calls: list[str], common: Mapping[int, _Common]) -> list[LlvmFunction]:
@@ -495,7 +362,7 @@ class Module:
                 found += self._here(memory, kernel, f"kernel_{step.size}_{place}", team, calls)
         return found
 
-    def _here(self, memory: _StepMemory, kernel: Kernel, name: str, team: Value, calls: list[str]) -> list[LlvmFunction]:
+    def _here(self, memory: StepMemory, kernel: Kernel, name: str, team: Value, calls: list[str]) -> list[LlvmFunction]:
         """Writes a kernel, or that threads share it; the function that does a part of it then."""
         step = memory.step
         if id(kernel) not in step.shared:
@@ -505,7 +372,7 @@ class Module:
         _share(memory, part, tasks, team, calls)
         return [part]
 
-    def _turns(self, memory: _StepMemory, turns: Turns, place: str, team: Value, calls: list[str]) -> list[LlvmFunction]:
+    def _turns(self, memory: StepMemory, turns: Turns, place: str, team: Value, calls: list[str]) -> list[LlvmFunction]:
         """Writes a loop over time, or that threads share the pieces of its rows; the functions that are called."""
         step, f = memory.step, memory.f
         name = f"turn_{step.size}_{place}"
@@ -541,7 +408,7 @@ class Module:
             rest = given[len(call.places) :]
             strides = {known: Stride(n) for known, n in zip(form.strides, rest, strict=False)}
             kernel, tiles = with_numbers(kernel, tiles, list(extents.values()), strides, rest[len(strides) :])
-        self._write(kernel, tiles, how, _OwnMemory(self, step, f, form, pointers), None)
+        self._write(kernel, tiles, how, OwnMemory(self.layout, self.tags, step, f, form, pointers), None)
         return f
 
     def _turn(self, step: CompiledStep, name: str, turns: Turns, calls: list[str]) -> list[LlvmFunction]:
@@ -550,7 +417,7 @@ class Module:
         f = LlvmFunction(name, names, attributes="nounwind")
         f.linkage = "internal "
         context, number, position, team, turn = f.arguments
-        memory = _StepMemory(self, step, f, context, number, position, None, turn)
+        memory = StepMemory(self.layout, self.tags, step, f, context, number, position, None, turn)
         found = [f]
         for place, kernel in enumerate(turns.kernels):
             f.comment(kernel.label)
@@ -562,13 +429,13 @@ class Module:
         f = LlvmFunction(name, Team.PART, attributes="nounwind")
         f.linkage = "internal "
         context, number, position, turn, worker, piece = f.arguments
-        memory = _StepMemory(self, step, f, context, number, position, worker, turn, piece)
+        memory = StepMemory(self.layout, self.tags, step, f, context, number, position, worker, turn, piece)
         for kernel in turns.kernels:
             f.comment(kernel.label)
             self._kernel(step, kernel, memory, None)
         return f
 
-    def _prefetch(self, step: CompiledStep, memory: _StepMemory) -> None:
+    def _prefetch(self, step: CompiledStep, memory: StepMemory) -> None:
         """Asks for the rows that the step after this one will read, so that they are there when it begins."""
         f = memory.f
         for buffer, row_bytes in self._prefetched(step):
@@ -595,17 +462,17 @@ class Module:
         turns = step.shared[id(kernel)]
         each = -(-turns // PARTS)
         tasks = -(-turns // each)
-        memory = _StepMemory(self, step, f, context, number, position, worker, turn)
+        memory = StepMemory(self.layout, self.tags, step, f, context, number, position, worker, turn)
         start = f.binary("mul", task, f.index(each))
         end = f.intrinsic("smin", f.binary("add", start, f.index(each)), f.index(turns))
         self._kernel(step, kernel, memory, (start, end))
         return f, tasks
 
-    def _kernel(self, step: CompiledStep, kernel: Kernel, memory: _StepMemory, first: tuple[Value, Value] | None) -> None:
+    def _kernel(self, step: CompiledStep, kernel: Kernel, memory: StepMemory, first: tuple[Value, Value] | None) -> None:
         self._write(kernel, step.tilings.get(id(kernel)), cut(kernel, self.machine.vector_bytes), memory, first)
 
     def _write(
-        self, kernel: Kernel, tiles: Tiling | None, how: Cut, memory: _StepMemory, first: tuple[Value, Value] | None
+        self, kernel: Kernel, tiles: Tiling | None, how: Cut, memory: StepMemory, first: tuple[Value, Value] | None
     ) -> None:
         emitter = Emitter(memory.f, memory, self.machine.vector_bytes, self.machine.fused)
         match kernel.core:

@@ -131,7 +131,7 @@ class NativeLoop:
     def _arenas(self) -> list[Array]:
         """Memory for each replica that runs at the same time; kept between runs."""
         module = self.code.module
-        size = module.arena_bytes + module.scratch_bytes * (1 + self.helpers)
+        size = module.layout.arena_bytes + module.layout.scratch_bytes * (1 + self.helpers)
         if not module.guarded:
             return [aligned(size + 64) for _ in range(self.lanes)]
         arenas = [guarded(pages(-(-size // PAGE) * PAGE)) for _ in range(self.lanes)]
@@ -152,7 +152,7 @@ class NativeLoop:
             "compile_seconds": 0.0 if code is None else round(code.seconds, 4),
             "from_cache": code is None or code.cached,
             "code_bytes": 0 if code is None else code.size,
-            "arena_bytes": module.arena_bytes + module.scratch_bytes * (1 + self.helpers),
+            "arena_bytes": module.layout.arena_bytes + module.layout.scratch_bytes * (1 + self.helpers),
             "constant_bytes": module.constant_bytes,
             "kernels": {size: [kernel.label for kernel in step.schedule.kernels] for size, step in module.steps.items()},
         }
@@ -244,7 +244,7 @@ class NativeLoop:
 
     def mapping(self, state: Carried, leaf: str, output: str) -> RowFunction:
         """See `LoopProgram.mapping`."""
-        type_of, slots = self.outputs[output].type, self.code.module.slots
+        type_of, slots = self.outputs[output].type, self.code.module.layout.slots
         largest = max(self.loop.graphs)
         order = np.arange(2 * largest, dtype=np.int64)[None]
         blank = {leaf: np.zeros((1, *self.types[leaf].shape[1:]), self.types[leaf].dtype)}
@@ -320,14 +320,14 @@ class _Memory:
 
     def contexts(self, replicas: int, starts: Sequence[tuple[int, int]]) -> list[Context]:
         """For each replica, and in it each (step, row), the pointers for the steps from there on."""
-        count = FIRST + len(self.program.code.module.slots) + 1
+        count = FIRST + len(self.program.code.module.layout.slots) + 1
         # The pointers at the beginning, and how many bytes each moves on with a replica, a step and a row.
         slots, by_replica, by_step, by_row = np.zeros((4, count), np.uintp)
         code = self.program.code
         slots[CONSTANTS], slots[WRONG], slots[TABLE] = address(code.constants), address(self.wrong), address(code.table)
         slots[ORDER], by_replica[ORDER], by_row[ORDER] = address(self.order), self.order.strides[0], 8
         slots[SIZES], by_step[SIZES] = address(self.sizes), 8
-        for (kind, name), slot in self.program.code.module.slots.items():
+        for (kind, name), slot in self.program.code.module.layout.slots.items():
             match kind:
                 case "rows":
                     found = self.rows[name]
