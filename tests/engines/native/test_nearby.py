@@ -106,13 +106,13 @@ def test_a_large_result_that_is_read_once_and_by_rows_is_not_kept_whole(monkeypa
     given = {"x": random.normal(size=(64, 8)), "w": random.normal(size=(8, 96))}
     assert loops(graph) == 1
     joined = NativeEngine(2).compile(graph)
-    bytes_then = joined.program.code.module.arena_bytes
+    bytes_then = joined.program.code.module.layout.arena_bytes
     found, guarded = joined(given)["sums"], NativeEngine(2, is_guarded=True).compile(graph)(given)["sums"]
     without(monkeypatch)
     plain = NativeEngine(2).compile(graph)
     np.testing.assert_array_equal(found, plain(given)["sums"])
     np.testing.assert_array_equal(guarded, found)
-    assert bytes_then <= plain.program.code.module.arena_bytes - 64 * 96 * 8
+    assert bytes_then <= plain.program.code.module.layout.arena_bytes - 64 * 96 * 8
 
 
 @pytest.mark.parametrize("graph", [chain(64, twice=True), chain(64, across=True), chain(61), chain(8)])
