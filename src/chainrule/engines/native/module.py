@@ -250,7 +250,7 @@ class Module:
         for step in self.steps.values():
             calls = [self.common.get(id(kernel)) for kernel in step.schedule.kernels]
             known = [call for call in calls if call is not None and call.is_general and len(call.given) <= MOST_ARGUMENTS]
-            if len(known) < len(calls) or self._prefetched(step):
+            if len(known) < len(calls):
                 return None
             found[step.size] = [Call(call.name, call.given) for call in known]
         return found
@@ -449,7 +449,9 @@ class Module:
                     f.perform(f"call void @llvm.prefetch.p0({f.offset(start, line.index)}, i32 0, i32 2, i32 1)")
 
     def _prefetched(self, step: CompiledStep) -> list[tuple[Buffer, int]]:
-        """The tables whose rows are asked for ahead, with the bytes of a row."""
+        """The tables whose rows are asked for ahead, with the bytes of a row; where little is to be done it is not worth its code."""
+        if self.is_quick:
+            return []
         tables = {buffer.name: buffer for buffer in step.schedule.buffers if buffer.kind == "rows"}
         sized = [(b, prod(b.type.shape[1:]) * bytes_of(ELEMENTS[b.type.dtype])) for b in tables.values()]
         return [(buffer, size) for buffer, size in sized if size >= PREFETCHED]
