@@ -296,7 +296,7 @@ def mean_absolute_error(true: object, predicted: object, weights: object = None)
     """
     first, second = _pair(true, predicted)
     counts = _weights(weights, len(first))
-    sizes = np.abs(second - first).reshape(len(first), -1).mean(axis=1)
+    sizes: Array = np.mean(np.abs(second - first).reshape(len(first), -1), axis=1)
     return float(np.mean(sizes) if counts is None else np.average(sizes, weights=counts))
 
 
