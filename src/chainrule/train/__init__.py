@@ -4,7 +4,7 @@ from chainrule.checks import answering
 from chainrule.train.attribution import Attribution
 from chainrule.train.batches import batch_sizes
 from chainrule.train.compared import Alignment, Compared
-from chainrule.train.evaluated import UNDEFINED, Evaluation, evaluation_of, example_weights, r_squared_text, with_error
+from chainrule.train.evaluated import UNDEFINED, Evaluation, evaluation_of, r_squared_text, with_error
 from chainrule.train.evaluation import Evaluator, Scores, class_probabilities, class_shares, decide
 from chainrule.train.fit import fit, open_run, resume
 from chainrule.train.folder import RunFolder, Snapshot
@@ -58,7 +58,7 @@ __all__ = [
     "LearningProblem", "Ledger", "LevenbergMarquardt", "Model", "MultiStepDecay", "OPTIMIZERS", "Optimizer", "Order", "OrderName",
     "PerceptronRule", "PredictionHistory", "RMSprop", "ReduceOnPlateau", "Run", "RunFolder", "SGD", "Schedule", "Scores", "Settings",
     "Snapshot", "StepDecay", "StepTrainer", "Trainer", "Training", "TrainingProgress", "UNDEFINED", "WarmUp", "as_inputs", "batch_sizes",
-    "class_probabilities", "class_shares", "decide", "evaluation_of", "example_weights", "fit", "minimise", "open_run",
+    "class_probabilities", "class_shares", "decide", "evaluation_of", "fit", "minimise", "open_run",
     "optimizer_named", "prediction_history", "r_squared_text", "resume", "suited", "usual_batch_size", "usual_network", "with_error",
 ]  # fmt: skip
 

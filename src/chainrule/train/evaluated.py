@@ -79,9 +79,10 @@ class Evaluation(Shown):
         """
         if self.labels is not None:
             return "accuracy", self.scores.values["accuracy"]
-        if self.targets is not None and not np.isnan(self.r_squared()):
-            return "R²", np.array([self.r_squared(replica) for replica in range(len(self.loss))])
-        return "loss", self.loss
+        if self.targets is None:
+            return "loss", self.loss
+        squares = np.array([self.r_squared(replica) for replica in range(len(self.loss))])
+        return ("loss", self.loss) if np.isnan(squares).all() else ("R²", squares)
 
     @property
     def by_weight(self) -> str:

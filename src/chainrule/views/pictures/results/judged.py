@@ -7,7 +7,8 @@ from chainrule.data import Examples
 from chainrule.errors import OptionError
 from chainrule.graph import Array
 from chainrule.immutable import immutable
-from chainrule.train import Model, Run, class_probabilities, decide, example_weights
+from chainrule.train import Model, Run, class_probabilities, decide
+from chainrule.train.evaluated import example_weights
 from chainrule.views.pictures.subject import predicted_of
 
 
