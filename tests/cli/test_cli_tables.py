@@ -183,3 +183,12 @@ def test_every_command_takes_a_branch():
     call("doctor", branch, "--only", "dead units")
     call("show", branch)
     call("resume", branch, "--epochs", "7", "--quiet")
+
+
+def test_a_second_target_is_not_dropped_in_silence():
+    Path("two.csv").write_text("a,y,y2\n" + "".join(f"{i},{2 * i},{3 * i}\n" for i in range(9)), encoding="utf-8")
+    for command in (("train", "--epochs", "1"), ("sweep", "--learning-rate", "0.1,0.2"), ("lab", "--no-browser")):
+        told = call(command[0], "two.csv", "--target", "y", "--target", "y2", *command[1:], code=2).stderr
+        assert "--target y --target y2" in told
+        assert "columns of the y in an .npz file" in told
+    call("train", "two.csv", "--target", "y", "--target", "y", "--epochs", "1")

@@ -149,6 +149,16 @@ def test_regression_against_scikit_learn(shape):
     assert mean_squared_error(target, predicted) == pytest.approx(judge.mean_squared_error(target, predicted), rel=1e-14)
     assert mean_absolute_error(target, predicted) == pytest.approx(judge.mean_absolute_error(target, predicted), rel=1e-14)
     assert r_squared(target, predicted) == pytest.approx(judge.r2_score(target, predicted), rel=1e-13)
+    for weights in (RANDOM.uniform(0.1, 3.0, len(target)), np.arange(len(target)) % 3):
+        by = {"sample_weight": weights}
+        ours = mean_absolute_error(target, predicted, weights), r_squared(target, predicted, weights=weights)
+        assert ours[0] == pytest.approx(judge.mean_absolute_error(target, predicted, **by), rel=1e-13)
+        assert ours[1] == pytest.approx(judge.r2_score(target, predicted, **by), rel=1e-13)
+        whole = judge.r2_score(target, predicted, multioutput="variance_weighted", **by)
+        assert r_squared(target, predicted, "variance_weighted", weights) == pytest.approx(whole, rel=1e-13)
+    for wrong in (np.ones(29), np.full(30, -1.0), np.zeros(30)):
+        with pytest.raises((ShapeError, DataError), match="weights"):
+            r_squared(target, predicted, weights=wrong)
 
 
 def test_r_squared_marks():

@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from sklearn.metrics import r2_score
+from sklearn.metrics import mean_absolute_error, r2_score
 
 import chainrule as cr
 from chainrule.cli.application import application
 from chainrule.errors import DataError
+from chainrule.numerals import numeral
 from chainrule.sklearn import MLPRegressor, NeuralNetworkRegressor
 from chainrule.views.report import report_page
 
@@ -130,3 +131,22 @@ def test_what_stands_behind_one_number_is_told_and_drawn_as_what_it_is(beside: s
     fit = cr.pictures.fit_1d(run)
     assert ("errors" in fit.numbers and len(fit.numbers["errors"]) > 0) == (beside == "errors")
     assert ("bars" in fit.reading) == (beside == "errors")
+
+
+def test_scores_of_a_weighted_loss_are_weighted_and_say_so(tmp_path: Path) -> None:
+    weights = np.where(X[:, 0] > 0, RANDOM.uniform(0.5, 3.0, len(X)), 0.0)
+    for columns in (1, 3):
+        np.savez(tmp_path / "data.npz", x=X, y=np.c_[Y[:, :columns], weights])
+        data = cr.data.load(tmp_path / "data.npz")
+        run = cr.fit(f"2-4-{columns} tanh", data, loss=cr.Weighted(cr.SquaredError()), epochs=3, folder=tmp_path)
+        found, (y, w) = run.evaluate("test"), (data.test.y[:, :columns], data.test.y[:, columns])
+        predicted, unit = run.predict(data.test.x), run.dataset_info.target_scaling.factor
+        judged = r2_score(y * unit, predicted * unit, sample_weight=w, multioutput="variance_weighted")
+        assert found.r_squared() == pytest.approx(judged, rel=1e-9)
+        assert found.mean_absolute_error() == pytest.approx(mean_absolute_error(y, predicted, sample_weight=w), rel=1e-9)
+        shown = CliRunner().invoke(application, ["evaluate", str(run.folder)], terminal_width=200).output
+        titles = [cr.pictures.regression_fit(run).title, str(found), str(run), shown, report_page(run)]
+        assert [text for text in titles if "each example counts by its weight" not in text] == []
+        alone = r2_score(y[:, 0], predicted[:, 0], sample_weight=w)
+        assert f"R² = {numeral(alone)}, each" in titles[0]
+    assert "by its weight" not in str(cr.fit("2-4-3 tanh", cr.data.from_arrays(X, Y), epochs=1))

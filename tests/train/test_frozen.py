@@ -295,3 +295,44 @@ def test_the_doctor_leaves_frozen_layers_alone(old):
         initial=old,
     )
     assert "went wrong" not in str(new.doctor())
+
+
+def test_what_was_drawn_at_random_is_told_by_a_network_that_is_kept_as_its_graph(tmp_path):
+    first = cr.Dense(4, "tanh")
+    kept = [cr.Frozen(first), lambda x: cr.ops.sin(x), cr.Dense(2, "softmax")]
+    run = cr.fit(cr.Sequential(*kept), MOONS, epochs=1, folder=tmp_path)
+    for again in (run, pickle.loads(pickle.dumps(run)), cr.open_run(run.folder)):
+        assert "frozen as drawn at random: dense1; to keep" in str(again)
+        assert [use.name for use in again.problem.described.built.uses if use.frozen] == ["dense1"]
+    old = cr.fit(cr.Sequential(first, *kept[1:]), MOONS, epochs=1)
+    taken_over = cr.fit(cr.Sequential(*kept), MOONS, epochs=1, initial=old)
+    assert "at random" not in str(pickle.loads(pickle.dumps(taken_over)))
+    with pytest.raises(OptionError, match="frozen=W"):
+        cr.GraphLayer("x: {float}[{B},2] = input()\nreturn y=x", frozen=["W"])
+
+
+SHARES = (MOONS.train.x, (MOONS.train.y > 0) * 1.0)
+OF_ONE = {
+    "the output": lambda: cr.Sequential(cr.Dense(3, "tanh"), cr.Dense(1, "softmax")),
+    "between": lambda: cr.Sequential(cr.Dense(1, "softmax"), cr.Dense(3, "tanh"), cr.Dense(1)),
+    "one filter": lambda: cr.Sequential(cr.Reshape((2, 1)), cr.Conv1D(1, 1, "softmax"), cr.Flatten(), cr.Dense(1)),
+    "code": lambda: cr.Sequential(cr.Dense(1), lambda z: cr.ops.softmax(z, axis=1), cr.Dense(1)),
+    "a gate": lambda: cr.Network(lambda x: cr.Dense(1)(x * cr.Dense(1, "softmax")(x)), inputs={"x": (2,)}),
+}
+
+
+@pytest.mark.parametrize("name", OF_ONE)
+def test_what_goes_into_softmax_over_a_single_entry_is_not_trained_in_silence(name):
+    for loss in (None, cr.SquaredError() + cr.L2(1e-3)):
+        with pytest.raises(OptionError, match="1 whatever goes in") as told:
+            cr.fit(OF_ONE[name](), SHARES, loss=loss, epochs=1)
+        assert "sigmoid" in told.value.remedy
+    with pytest.raises(OptionError, match="can never learn"):
+        cr.trainer(OF_ONE[name](), loss="mean_squared_error").step(*SHARES)
+    assert cr.fit(OF_ONE[name](), SHARES, epochs=0).predict(SHARES[0]).shape == (len(SHARES[0]), 1)
+
+
+def test_what_learns_all_the_same_is_trained():
+    """A mixture with one part: other units of the layer learn, or it is frozen."""
+    cr.fit(cr.Sequential(cr.Dense(2), lambda z: cr.ops.softmax(z[:, :1], axis=1) * z[:, 1:]), SHARES, epochs=1)
+    cr.fit(cr.Sequential(cr.Frozen(cr.Dense(1, "softmax")), cr.Dense(1)), SHARES, epochs=1)

@@ -35,3 +35,36 @@ def test_the_example_that_overflows_is_named(tmp_path):
 def test_too_large_a_learning_rate(replicas):
     with pytest.raises(cr.errors.NonFiniteError, match="lower the learning rate"):
         cr.fit("1-20-1", "curve", optimizer=cr.SGD(1e9), epochs=50, replicas=replicas)
+
+
+COUNTS = np.random.default_rng(0).normal(size=(60, 2)), np.arange(60.0) % 5
+
+
+@pytest.mark.parametrize(
+    "trained",
+    [
+        lambda: cr.fit("2-3-1 tanh relu", COUNTS, loss="poisson", epochs=5, seed=1),
+        lambda: cr.fit("2-3-1 tanh relu", COUNTS, loss="poisson", optimizer=cr.LBFGS(), seed=1),
+        lambda: cr.trainer("2-3-1 tanh relu", loss="poisson", seed=1).step(*COUNTS),
+    ],
+    ids=["fit", "search", "step"],
+)
+def test_a_function_that_is_undefined_for_what_it_was_given_is_the_cause(trained):
+    with pytest.raises(cr.errors.NonFiniteError, match="-inf in log") as told:
+        trained()
+    assert 'keep what goes into log above 0, it was 0: where that is an output, end the network with "exp"' in told.value.remedy
+    assert "rate" not in told.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("code", "cause"),
+    [
+        (lambda z: cr.ops.sqrt(z * 0.0 - 4.0), "keep what goes into sqrt at 0 or above, it was -4:"),
+        (lambda z: 1.0 / cr.ops.relu(z - 1e6), "keep what is divided by away from 0"),
+        (lambda z: cr.ops.exp(z + 1e3), "lower the learning rate"),
+    ],
+)
+def test_what_overflows_and_what_is_undefined_have_other_remedies(code, cause):
+    with pytest.raises(cr.errors.NonFiniteError) as told:
+        cr.fit(cr.Sequential(cr.Dense(1), code), COUNTS, loss="mean_squared_error", epochs=1)
+    assert cause in told.value.remedy

@@ -119,6 +119,16 @@ def test_weights_of_a_loss_of_ones_own_are_weights_wherever_they_stand() -> None
     assert costs[0] == pytest.approx(costs[1], rel=1e-9)
 
 
+def test_a_weight_below_0_has_no_square_root() -> None:
+    data = cr.data.from_arrays(
+        X, np.column_stack([np.abs(Y), np.where(X[:, :1] > 4, 1.0, -0.25)]), split=None, target_scaling="none"
+    )
+    first = int(np.argmax(X[:, 0] <= 4))
+    with pytest.raises(OptionError, match=rf"counts by a number below 0.*, example {first} of the") as told:
+        cr.fit("3-2", data, loss=Relative(), optimizer=cr.LevenbergMarquardt())
+    assert "LBFGS" in told.value.remedy
+
+
 @pytest.mark.parametrize("layer", [cr.RNN(2), cr.GRU(2), cr.LSTM(2), cr.Bidirectional(cr.GRU(2))], ids=repr)
 def test_levenberg_marquardt_goes_through_time(layer: cr.nn.Layer) -> None:
     sequences = RANDOM.normal(size=(20, 5, 2))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
+import re
 from itertools import pairwise
 from typing import Any
 
@@ -244,6 +245,14 @@ def test_pictures_that_suit_an_object_are_listed_with_their_calls() -> None:
     run = cr.fit("2-3-2 tanh softmax", cr.data.moons(60), epochs=1)
     calls = cr.pictures.of(run).column("how it is asked for")
     assert {"learning_curves(run)", "confusion_picture(run)", "gradient_entries(run.model(), x, y)"} <= set(calls)
+    one = {"nudges", "output_nudges", "step_effect", "wishes"}
+    asked = dict(zip(cr.pictures.of(run).column("picture"), calls, strict=True))
+    for name, call in asked.items():
+        assert (name in one) == ("x[0], y[0]" in str(call)), call
+    x, y = run.data.test.x, run.data.test.y  # as they are listed, they can be called
+    for call in calls:
+        if set(re.findall(r"\w+", str(call).partition("(")[2])) <= {"run", "model", "x", "y", "0"}:
+            eval(f"cr.pictures.{call}", {"cr": cr, "run": run, "x": x, "y": y})
     assert "ledger_picture" in cr.pictures.of(run.ledger(0, "dense1.W", (0, 0))).column("picture")
     assert "compare_runs" in cr.pictures.of({"a": run}).column("picture")
     assert not cr.pictures.of(3).rows

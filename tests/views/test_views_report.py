@@ -196,7 +196,6 @@ def test_measured_targets_are_counted_without_their_errors() -> None:
 CURVES = {
     "a relu at the end": (cr.parse_network("1-4-1 tanh relu"), None),
     "dropout": (cr.Sequential(cr.Dense(4, "relu"), cr.Dropout(0.2), cr.Dense(1)), None),
-    "no hidden layer": (cr.parse_network("1-1"), None),
     "a logarithm": (cr.parse_network("1-4-1 tanh"), "poisson_from_log"),
     "two numbers": (cr.parse_network("1-4-2 tanh"), None),
 }

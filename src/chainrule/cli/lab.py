@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from chainrule.cli.locate import load_data, opened, origin, parsed_options
+from chainrule.cli.locate import load_data, opened, origin, parsed_options, target_option
 from chainrule.cli.output import ExplainedCommand, console
 from chainrule.cli.reading import table_options
 from chainrule.cli.saved import network_text
@@ -35,7 +35,7 @@ from chainrule.train import Adam, Run, Training
 )
 @click.argument("what", metavar="[DATA | RUN]", default="moons")
 @click.option("--network", metavar="TEXT", help="The network, as for chainrule train.  [default: two small hidden layers]")
-@click.option("--target", metavar="COLUMN", help="For a table: the name of the column that is to be predicted.")
+@target_option
 @click.option(
     "--missing", metavar="RULE", help="For a table: what to do where a cell is empty: refuse, drop, mean or most_frequent."
 )

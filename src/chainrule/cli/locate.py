@@ -106,6 +106,25 @@ def _value(text: str) -> Any:
     return text
 
 
+def _one_target(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> str | None:
+    if len(set(given)) > 1:
+        raise OptionError(
+            f"--target {' --target '.join(given)}",
+            expected="one column of the table",
+            remedy="name one; several numbers to fit are columns of the y in an .npz file",
+        )
+    return given[0] if given else None
+
+
+target_option = click.option(
+    "--target",
+    multiple=True,  # the last of several would be taken in silence, and the others for inputs
+    callback=_one_target,
+    metavar="COLUMN",
+    help="For a table: the name of the column that is to be predicted.",
+)
+
+
 def origin(name: str, target: str | None, missing: str | None, options: Mapping[str, Any]) -> dict[str, Any]:
     """What `data.load` takes, as a mapping that a run's configuration can keep."""
     chosen = {key: value for key, value in (("target", target), ("missing", missing)) if value is not None}

@@ -14,7 +14,7 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from chainrule.cli.locate import load_data, origin, parsed_options
+from chainrule.cli.locate import load_data, origin, parsed_options, target_option
 from chainrule.cli.output import ExplainedCommand, console, say_json
 from chainrule.cli.reading import table_options
 from chainrule.cli.scores import shown_folder
@@ -83,7 +83,7 @@ WHOLE = {"batch_size", "epochs"}
     help="How many trials a process takes at once; those that differ in numbers only are one program.  [default: by their work]",
 )
 @click.option("--validation", metavar="AMOUNT", help="Hold out a part of the data to compare on, as for train.")
-@click.option("--target", metavar="COLUMN", help="For a table: the name of the column that is to be predicted.")
+@target_option
 @click.option("--missing", metavar="RULE", help="For a table: what to do where a cell is empty, as for train.")
 @click.option("--option", multiple=True, metavar="KEY=VALUE", help="An option of the data, as for train.")
 @click.option(

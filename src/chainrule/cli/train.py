@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from chainrule.cli.locate import RUNS, load_data, origin, parsed_options
+from chainrule.cli.locate import RUNS, load_data, origin, parsed_options, target_option
 from chainrule.cli.output import ExplainedCommand, console, hush_others, progress, steady
 from chainrule.cli.reading import table_options
 from chainrule.cli.scores import Speech, announce, conclude
@@ -57,7 +57,7 @@ HELP = (
     'Hidden layers are relu unless said otherwise. Further forms: "28x28-flatten-16:tanh-dropout(0.2)-10"; '
     "of pictures 784-28x28x1-conv5x5x16:same-pool2-flatten-10: 5 × 5 kernels, 16 filters.  [default: one hidden layer of 100]",
 )
-@click.option("--target", metavar="COLUMN", help="For a table: the name of the column that is to be predicted.")
+@target_option
 @click.option(
     "--missing",
     metavar="RULE",

@@ -194,10 +194,13 @@ class LayerScope(Shown):
             )
         return self.build.fresh
 
-    def any_state(self, label: str, shape: Shape, initialiser: Initialiser, *, by_row: bool) -> Node:
-        """The state `name.label`, by row or not, as this use of the layer finds it: its leaf, or what an earlier use left behind."""
+    def any_state(self, label: str, shape: Shape, initialiser: Initialiser, *, by_row: bool, frozen: bool = False) -> Node:
+        """The state `name.label`, by row or not, as this use of the layer finds it: its leaf, or what an earlier use left behind.
+
+        frozen: whether it is a weight of a frozen layer.
+        """
         full = self.called(label)
-        new = State(input_node(full, shape, self.build.dtype), initialiser, by_row)
+        new = State(input_node(full, shape, self.build.dtype), initialiser, by_row, frozen=frozen)
         self.carried.append(full)
         known = self.build.states.setdefault(full, new)
         if known.node.type != new.node.type or full in self.build.parameters:

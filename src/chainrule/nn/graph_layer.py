@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from math import prod
@@ -130,7 +130,8 @@ class GraphLayer(Explained):
     batch in a `Graph` may become any other, where the layer finds out what goes by it; a `GraphForm` says so itself. Several inputs are
     split of the columns of x in their order. parameters: arrays or initialisers by the leaves' names, in the order that training
     takes; those that are not named start by GlorotUniform, biases at zero. states: leaves that are carried from step to step without being
-    trained, by name, as the parameters are. training: the graph in training where it is another one.
+    trained, by name, as the parameters are; `frozen` names those of them that are weights of frozen layers. training: the graph in
+    training where it is another one.
 
     Parameters and quantities are called after the layer, `graph1.W`; where the graph says which layers it was made of, as those were.
     See `as_graph_layer`, which makes one of any network.
@@ -153,6 +154,7 @@ class GraphLayer(Explained):
     states: Mapping[str, Initialiser]
     training: GraphForm | None
     name: str
+    frozen: tuple[str, ...]
 
     def __init__(
         self,
@@ -162,6 +164,7 @@ class GraphLayer(Explained):
         states: Mapping[str, Any] | None = None,
         training: GraphForm | Graph | str | None = None,
         name: LayerName = "",
+        frozen: Sequence[str] = (),
     ) -> None:
         form, other = _as_form(graph), None if training is None else _as_form(training)
         forms = [form] if other is None else [form, other]
@@ -175,9 +178,15 @@ class GraphLayer(Explained):
                 expected=f"the name of a leaf, once: {', '.join(leaves) or 'there is none'}",
                 remedy="check the names",
             )
+        if odd := sorted(set(frozen) - carried.keys()):
+            raise OptionError(
+                f"frozen={', '.join(odd)}",
+                expected=f"names of states: {', '.join(carried) or 'there is none'}",
+                remedy="give their first values as states={...}",
+            )
         for key, value in (
             ("graph", form), ("parameters", given), ("states", carried),
-            ("training", other), ("name", name),
+            ("training", other), ("name", name), ("frozen", tuple(frozen)),
         ):  # fmt: skip
             object.__setattr__(self, key, value)
         for form in forms:
@@ -345,7 +354,8 @@ class _Replay:
         """The parameter, or what the state is for this use of the layer."""
         if name in self.layer.parameters:
             return self.here.parameter(name, leaf.shape, initialiser)
-        return self.here.any_state(name, leaf.shape, initialiser, by_row=self.form.goes_by_batch(name))
+        by_row, frozen = self.form.goes_by_batch(name), name in self.layer.frozen
+        return self.here.any_state(name, leaf.shape, initialiser, by_row=by_row, frozen=frozen)
 
     def called(self, node: Node) -> tuple[str, str]:
         """Name and scope of a node in the network."""
@@ -362,7 +372,7 @@ class _Replay:
             learned, kept = use.parameters, use.states
             if self.here.build.frozen:
                 learned, kept = (), (*learned, *kept)
-            frozen = self.here.build.frozen
+            frozen = self.here.build.frozen or any(name in self.layer.frozen for name in use.states)
             ends = (made[use.ends[0]], made[use.ends[1]]) if use.ends and made else None
             yield LayerUse(use.name, use.kind, layer, given, gives, learned, use.first and first, kept, ends, frozen)
 

@@ -286,27 +286,33 @@ def mean_squared_error(true: object, predicted: object) -> float:
 
 
 @checked
-def mean_absolute_error(true: object, predicted: object) -> float:
+def mean_absolute_error(true: object, predicted: object, weights: object = None) -> float:
     """The mean of |predicted − true| over all numbers; shapes equal, never broadcast.
 
-    Raises: as `mean_squared_error`.
+    weights: by how much each example counts, (examples,), 0 or more; all alike unless told. Raises: as `mean_squared_error`.
 
     >>> mean_absolute_error([1.0, 4.0], [1.0, 2.0])
     1.0
     """
     first, second = _pair(true, predicted)
-    return float(np.mean(np.abs(second - first)))
+    counts = _weights(weights, len(first))
+    sizes: Array = np.mean(np.abs(second - first).reshape(len(first), -1), axis=1)
+    return float(np.mean(sizes) if counts is None else np.average(sizes, weights=counts))
 
 
 @checked
 def r_squared(
-    true: object, predicted: object, multioutput: Literal["uniform_average", "variance_weighted"] = "uniform_average"
+    true: object,
+    predicted: object,
+    multioutput: Literal["uniform_average", "variance_weighted"] = "uniform_average",
+    weights: object = None,
 ) -> float:
     """1 − Σ(predicted − true)²/Σ(true − mean true)²: 1 is perfect, 0 no better than the true mean, below 0 worse.
 
     Shapes: both (examples,) or (examples, outputs). Of several outputs the mean is given, or, "variance_weighted", the fraction of their
     whole variance, which is for outputs in one unit. Constant true values have no spread to be explained: they are left out of the
-    mean; where all are constant the value is undefined, and NaN. Raises: as `mean_squared_error`.
+    mean; where all are constant the value is undefined, and NaN. weights: by how much each example counts, (examples,), 0 or more: both
+    sums and the mean go by them. Raises: as `mean_squared_error`.
 
     >>> r_squared([1.0, 2.0, 6.0], [1.0, 2.0, 3.0])
     0.357...
@@ -315,15 +321,33 @@ def r_squared(
     """
     first, second = _pair(true, predicted)
     first, second = first.reshape(len(first), -1), second.reshape(len(second), -1)
+    counts = _weights(weights, len(first))
+    if counts is not None:
+        first, second, counts = first[counts > 0], second[counts > 0], counts[counts > 0]
     # Asked of the numbers themselves: the mean of equal numbers may be rounded, and would leave a spread that is not there.
     varies = np.flatnonzero(np.any(first != first[:1], axis=0))
-    above, scale = _scaled(first - first.mean(axis=0))
-    spread = np.sum(np.square(above), axis=0)
-    rest = np.sum(np.square((second - first) / scale), axis=0)
+    above, scale = _scaled(first - np.average(first, axis=0, weights=counts))
+    share: Array = np.ones(1) if counts is None else counts[:, None]
+    spread = np.sum(share * np.square(above), axis=0)
+    rest = np.sum(share * np.square((second - first) / scale), axis=0)
     if multioutput == "variance_weighted" and varies.size:
         return float(1.0 - rest.sum() / spread.sum())
     explained: Array = 1.0 - rest[varies] / spread[varies]
     return float(np.mean(explained)) if varies.size else float("nan")
+
+
+def _weights(weights: object, count: int) -> Floats | None:
+    if weights is None:
+        return None
+    found = _compared("weights", weights)
+    if found.shape != (count,):
+        raise ShapeError(f"weights of shape {found.shape}", expected=f"({count},)", remedy="give one weight to an example")
+    if (found < 0).any() or not (found > 0).any():
+        wrong = found[found < 0][0] if (found < 0).any() else "0 alone"
+        raise DataError(
+            f"weights hold {wrong}", expected="0 or more, one above 0", remedy="leave weights out to count all alike"
+        )
+    return found
 
 
 def _scaled(numbers: Floats) -> tuple[Floats, float]:

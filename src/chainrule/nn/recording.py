@@ -58,6 +58,7 @@ def as_graph_layer(
         {name: _initialiser(item.initialiser, item.node.shape) for name, item in parameters.items()},
         states={name: _initialiser(item.initialiser, item.node.shape) for name, item in states.items()},
         training=None if training == graph else training,
+        frozen=tuple(name for name, item in states.items() if item.frozen),
     )
 
 

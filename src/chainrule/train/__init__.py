@@ -58,8 +58,8 @@ __all__ = [
     "LearningProblem", "Ledger", "LevenbergMarquardt", "Model", "MultiStepDecay", "OPTIMIZERS", "Optimizer", "Order", "OrderName",
     "PerceptronRule", "PredictionHistory", "RMSprop", "ReduceOnPlateau", "Run", "RunFolder", "SGD", "Schedule", "Scores", "Settings",
     "Snapshot", "StepDecay", "StepTrainer", "Trainer", "Training", "TrainingProgress", "UNDEFINED", "WarmUp", "as_inputs", "batch_sizes",
-    "class_probabilities", "class_shares", "decide", "evaluation_of", "fit", "minimise", "open_run", "optimizer_named",
-    "prediction_history", "r_squared_text", "resume", "suited", "usual_batch_size", "usual_network", "with_error",
+    "class_probabilities", "class_shares", "decide", "evaluation_of", "fit", "minimise", "open_run",
+    "optimizer_named", "prediction_history", "r_squared_text", "resume", "suited", "usual_batch_size", "usual_network", "with_error",
 ]  # fmt: skip
 
 answering(globals())

@@ -20,7 +20,8 @@ class Evaluation(Shown):
     """How the network does on one part of the data; numbers by name for each replica, shape (replicas,).
 
     labels: the true classes, None where the network predicts numbers. targets: what outputs are compared with, None where they are
-    compared with nothing, loss="none".
+    compared with nothing, loss="none". weights: by how much each example counts in a weighted loss, (n,), and so in R² and in the mean
+    absolute error; None where all count alike.
     """
 
     part: str
@@ -30,6 +31,7 @@ class Evaluation(Shown):
     classes: tuple[str, ...] | None
     predicted: Array
     unit: Array | float = 1.0
+    weights: Array | None = None
 
     @property
     def loss(self) -> Array:
@@ -53,12 +55,12 @@ class Evaluation(Shown):
         Targets that are standardised count alike; others in the unit that they have, so that the pixels of an image are one picture.
         """
         true, outputs = self._numbers() * self.unit, self.scores.outputs[self._one(replica)] * self.unit
-        return r_squared(true, outputs, "variance_weighted")
+        return r_squared(true, outputs, "variance_weighted", self.weights)
 
     @checked
     def mean_absolute_error(self, replica: Natural = 0) -> float:
         """The mean size of the errors, in the units of the data."""
-        return mean_absolute_error(self._numbers(), self.scores.outputs[self._one(replica)])
+        return mean_absolute_error(self._numbers(), self.scores.outputs[self._one(replica)], self.weights)
 
     def _one(self, replica: int) -> int:
         if replica >= len(self.scores.outputs):
@@ -77,9 +79,15 @@ class Evaluation(Shown):
         """
         if self.labels is not None:
             return "accuracy", self.scores.values["accuracy"]
-        if self.targets is not None and np.any(self.targets != self.targets[:1]):
-            return "R²", np.array([self.r_squared(replica) for replica in range(len(self.loss))])
-        return "loss", self.loss
+        if self.targets is None:
+            return "loss", self.loss
+        squares = np.array([self.r_squared(replica) for replica in range(len(self.loss))])
+        return ("loss", self.loss) if np.isnan(squares).all() else ("R²", squares)
+
+    @property
+    def by_weight(self) -> str:
+        """What is said behind scores that go by the weights of a weighted loss; "" where all examples count alike."""
+        return "" if self.weights is None else BY_WEIGHT
 
     def _targets(self) -> Array:
         if self.targets is None:
@@ -109,20 +117,21 @@ class Evaluation(Shown):
         if name == "loss":
             return f"{self.part} {loss}" + (f"; R² {UNDEFINED}" if self.targets is not None else "")
         shown = str(self.accuracy()) if name == "accuracy" and len(values) == 1 else with_error(values)
-        return f"{self.part} {name} {shown}, {loss}"
+        return f"{self.part} {name} {shown}, {loss}" + (f"; {self.by_weight}" if self.by_weight else "")
 
 
+BY_WEIGHT = "each example counts by its weight"
 UNDEFINED = "undefined, for all targets are alike"
 """What is said of R² where there is nothing to be explained."""
 
 
-def r_squared_text(value: float) -> str:
+def r_squared_text(value: float, *, weighted: bool = False) -> str:
     """R² in words, also where it is undefined, NaN.
 
-    >>> r_squared_text(0.5), r_squared_text(float("nan"))
-    ('R² = 0.5', 'R² undefined, for all targets are alike')
+    >>> r_squared_text(0.5), r_squared_text(float("nan")), r_squared_text(0.5, weighted=True)
+    ('R² = 0.5', 'R² undefined, for all targets are alike', 'R² = 0.5, each example counts by its weight')
     """
-    return f"R² {UNDEFINED}" if np.isnan(value) else f"R² = {numeral(value)}"
+    return f"R² {UNDEFINED}" if np.isnan(value) else f"R² = {numeral(value)}" + f", {BY_WEIGHT}" * weighted
 
 
 def evaluation_of(problem: LearningProblem, part: str, scores: Scores, y: Array) -> Evaluation:
@@ -131,7 +140,15 @@ def evaluation_of(problem: LearningProblem, part: str, scores: Scores, y: Array)
     scaling = problem.dataset_info.target_scaling
     unit = 1.0 if scaling is None else scaling.factor
     decided = decide(scores.outputs, problem.threshold)
-    return Evaluation(part, scores, labels, _compared(problem, scores, y), problem.classes, decided, unit)
+    return Evaluation(
+        part, scores, labels, _compared(problem, scores, y), problem.classes, decided, unit, example_weights(problem, y)
+    )
+
+
+def example_weights(problem: LearningProblem, y: Array) -> Array | None:
+    """What each example counts by, if that is known and says how much: a weight below 0, or 0 alone, is none that a mean can go by."""
+    found = y[:, -1] if problem.objective.beside == "a weight" else None
+    return found if found is not None and (found >= 0).all() and (found > 0).any() else None
 
 
 def _compared(problem: LearningProblem, scores: Scores, y: Array) -> Array | None:

@@ -12,9 +12,9 @@ import numpy as np
 from chainrule import ops
 from chainrule.checks import shown
 from chainrule.data.arrays import told_bytes
-from chainrule.errors import OptionError, OptionTypeError, ShapeError
-from chainrule.graph import Array, Node, constant, input_node
-from chainrule.nn import Parameter, State
+from chainrule.errors import OptionError, OptionTypeError, Remedy, ShapeError
+from chainrule.graph import Array, Node, constant, input_node, topological_order
+from chainrule.nn import Built, Parameter, State
 from chainrule.spelling import suggest
 from chainrule.train.contracts import Declared, require_node, require_update, require_update_call
 from chainrule.train.optimizer import Optimizer
@@ -86,13 +86,46 @@ def _given(name: str, value: Any, node: Node) -> Array:
     return array
 
 
-def require_trained(parameters: Mapping[str, Parameter], states: Mapping[str, State]) -> None:
-    """Refuses the training of a network all of whose weights are frozen."""
-    if not parameters and (frozen := [name for name, state in states.items() if state.frozen]):
+def require_trained(built: Built) -> None:
+    """Refuses the training of a network all of whose weights are frozen, or with a layer that can only move what softmax makes a 1."""
+    if not built.parameters and (frozen := [name for name, state in built.states.items() if state.frozen]):
         raise OptionError(
             f"a training of a network in which every layer with weights is frozen: {', '.join(frozen[:4])}{', ...' * (len(frozen) > 4)}",
             expected="a layer that learns",
             remedy="put one behind Frozen(...), or write epochs=0 to use the network as it is",
+        )
+    _require_choice(built)
+
+
+def _require_choice(built: Built) -> None:
+    """Refuses layers all of whose parameters end in a softmax over a single entry, which is 1 whatever they are."""
+    ends = [built.output, *(term.rows for term in built.terms.values())]
+    known = topological_order(ends)
+    single = {node for node in known if node.op is ops.softmax and node.shape[node.attributes["axis"]] == 1}
+    if not single:
+        return
+    waiting, moving = ends, set[Node]()
+    while waiting:
+        if (node := waiting.pop()) not in moving and node not in single:
+            moving.add(node)
+            waiting += node.inputs
+    used = set(known)
+    layers: dict[str, bool] = {}
+    for name, item in built.parameters.items():
+        if item.node in used:
+            layer = name.rpartition(".")[0] or name
+            layers[layer] = layers.get(layer, False) or item.node in moving
+    if still := [layer for layer, moves in layers.items() if not moves]:
+        first = next(node for node in known if node in single)
+        raise OptionError(
+            f"softmax over a single entry, {first.type!r} in layer {first.scope or 'none'}, which is 1 whatever goes in: "
+            f"{', '.join(still[:4])}{', ...' * (len(still) > 4)} can never learn",
+            expected="softmax over two entries or more",
+            remedy=Remedy(
+                'write Dense(1) for a number, Dense(1, "sigmoid") for one of two classes, Dense(k, "softmax") for one of k; '
+                "what is to stay as it is goes into Frozen(...)",
+                "write 1 for a number, 1:sigmoid for one of two classes, k:softmax for one of k",
+            ),
         )
 
 

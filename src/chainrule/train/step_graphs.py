@@ -111,7 +111,7 @@ class StepGraphs:
         setup, clock = self.setup, Clock()
         with scope_root(""):
             built, rows, whole = self._terms(size, clock)
-            require_trained(built.parameters, built.states)
+            require_trained(built)
             weighed = [] if rows is None else [ops.sum(rows * input_node(WEIGHT, (size,), setup.dtype))]
             total = reduce(add, [*weighed, *whole])
             wrt = {name: item.node for name, item in built.parameters.items()}

@@ -309,15 +309,12 @@ class StepTrainer(Shown):
         values |= {name: array for name, array in call.tables.items() if name in graph.leaves}
         values |= {name: array[0] for name, array in call.scalars.items() if name in graph.leaves}
         found = first_nonfinite(graph, values)
-        what = (
-            "a number"
-            if found is None
-            else f"{found[1][~np.isfinite(found[1])].flat[0]} in {found[0].name or found[0].op.name} ({found[0].type!r})"
-        )
+        what = "a number" if found is None else f"{found.words})"
+        slower = f"lower the learning rate (it was {self.setup.rate(self.step_count):g})"
         return NonFiniteError(
             f"{what} at step {self.step_count}; the network is as it was before",
             expected="finite numbers",
-            remedy=f"lower the learning rate (it was {self.setup.rate(self.step_count):g}), or clip the gradient (clip=ClipNorm(1.0))",
+            remedy=found.remedy if found and found.remedy else f"{slower}, or clip the gradient (clip=ClipNorm(1.0))",
         )
 
 

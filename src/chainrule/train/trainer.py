@@ -110,7 +110,7 @@ class Trainer(InPieces):
         self.problem.require_one_size(set(self.sizes.tolist()))
         self.states: tuple[str, ...] = tuple(self.problem.carried(settings.batch_size))
         if settings.epochs:
-            require_trained(self.problem.parameters, self.problem.states)
+            require_trained(self.problem.trained.built)
         if saved is None:
             self._check_order()
         self.state = self._initial_state(initial) if saved is None else self._saved_state(saved)
@@ -601,7 +601,7 @@ class Trainer(InPieces):
     def extend(self, settings: Settings) -> None:
         """Takes settings with more or fewer epochs; the folder's configuration is brought up to date."""
         if settings.epochs:
-            require_trained(self.problem.parameters, self.problem.states)
+            require_trained(self.problem.trained.built)
         self.settings, self.stopped = settings, ""
         self._evaluators.clear()
         vars(self).pop("program", None)  # what is compiled depends on how much is to be done

@@ -7,12 +7,14 @@ from functools import cached_property
 
 import numpy as np
 
+from chainrule import ops
 from chainrule.derivatives import jvp
 from chainrule.engines import Engine, Loop, LoopProgram
-from chainrule.errors import OptionError
-from chainrule.graph import Array, Graph, input_node, topological_order
+from chainrule.errors import NonFiniteError, OptionError
+from chainrule.graph import Array, Graph, compute, input_node, topological_order
 from chainrule.train.clock import CLOCK, SCALARS, Clock
 from chainrule.train.learning_problem import LearningProblem
+from chainrule.train.nonfinite import Found, first_nonfinite, row_of
 from chainrule.train.optimizer import Search
 from chainrule.train.settings import Settings
 from chainrule.train.squares import residuals_of
@@ -78,6 +80,29 @@ class TrainingCost:
             array[...] = point[start : start + array.size].reshape(array.shape)
             start += array.size
 
+    def nonfinite_start(self, error: NonFiniteError) -> Exception:
+        """What is to be said of a start without a finite cost: the node that makes it so, or a weight that has no square root."""
+        total = Graph({"C": self.problem.cost(self.count, Clock()).total})
+        found = first_nonfinite(total, self._values(total, self.start))
+        if found is not None:
+            what = f"{found.words}, layer {found.node.scope or 'none'}) at the start{self._example(found)}"
+            return NonFiniteError(what, expected=error.expected, remedy=found.remedy or error.remedy)
+        # The cost is finite, so that what a residual lacks is the square root of a weight.
+        graph = self._graphs[0]
+        found = first_nonfinite(graph, self._values(graph, self.start))
+        if found is None or found.node.op is not ops.sqrt:
+            return error
+        weight = compute([found.node.inputs[0]], graph.bind(self._values(graph, self.start)))[0]
+        return OptionError(
+            f"a loss in which a square counts by a number below 0, {weight[weight < 0].flat[0]:g}{self._example(found)}",
+            expected="weights of 0 or more: Levenberg-Marquardt takes their square roots",
+            remedy="correct the weights, or write optimizer=LBFGS()",
+        )
+
+    def _example(self, found: Found) -> str:
+        row = row_of(found.value, self.count)
+        return "" if row is None else f", example {row} of the training part"
+
     # ---- least squares
 
     @cached_property
@@ -117,10 +142,14 @@ class TrainingCost:
         tangents: Mapping[str, Array] | None = None,
     ) -> Mapping[str, Array]:
         program, graph = compiled
+        return program(self._values(graph, point, tangents))
+
+    def _values(self, graph: Graph, point: Array, tangents: Mapping[str, Array] | None = None) -> dict[str, Array]:
+        """What the leaves of a graph are at a point."""
         self.write(point)
         scalars = {name: np.zeros(()) for name in SCALARS}
         values = {**scalars, **{name: array[0] for name, array in self.state.items()}, **self.tables, **(tangents or {})}
-        return program({name: values[name] for name in graph.leaves})
+        return {name: values[name] for name in graph.leaves}
 
     def _flat(self, found: Mapping[str, Array], letter: str) -> Array:
         """The entries one behind the other; what depends on no parameter has the derivative 0."""
@@ -166,7 +195,10 @@ class Searching:
     def __init__(self, method: Search, problem: TrainingCost) -> None:
         self.problem = problem
         self.iterations = method.descend(problem, problem.start)
-        self.last = next(self.iterations)
+        try:
+            self.last = next(self.iterations)
+        except NonFiniteError as error:
+            raise problem.nonfinite_start(error) from None
         self.reason, self.moved = self.last.reason, False
 
     def advance(self) -> float:

@@ -96,6 +96,7 @@ def score_facts(evaluation: Evaluation) -> list[tuple[str, str | Text]]:
         squares = np.array([evaluation.r_squared(replica) for replica in range(replicas)])
         errors = np.array([evaluation.mean_absolute_error(replica) for replica in range(replicas)])
         meaning = f"{over}  1 is perfect, 0 no better than the mean"
+        counted: list[tuple[str, str | Text]] = [("weights", evaluation.by_weight)] if evaluation.by_weight else []
         return [
             (
                 f"{evaluation.part} R²",
@@ -103,6 +104,7 @@ def score_facts(evaluation: Evaluation) -> list[tuple[str, str | Text]]:
             ),
             ("mean absolute error", f"{with_error(errors)}{over}  in the units of the data"),
             loss,
+            *counted,
         ]
     if replicas > 1:
         return [(f"{evaluation.part} accuracy", _strong(with_error(evaluation.scores.values["accuracy"]), over)), loss]

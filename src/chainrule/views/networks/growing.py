@@ -181,13 +181,14 @@ def _metric_lines(seen: Evaluation) -> tuple[str, ...]:
     if seen.targets is None:
         return ("none: outputs are compared", "with no targets")
     if seen.labels is None:
-        return ("R² = 1 − Σ(y − a)²/Σ(y − ȳ)²", "training:", *_r_squared_lines(seen))
+        w = "" if seen.weights is None else "w·"
+        return (f"R² = 1 − Σ{w}(y − a)²/Σ{w}(y − ȳ)²", "training:", *_r_squared_lines(seen))
     found = seen.accuracy()
     return ("accuracy = right / all", "training:", f"{spaced(found.correct)}/{spaced(found.total)} = {found.value:.4f}")
 
 
 def _r_squared_lines(found: Evaluation) -> tuple[str, ...]:
-    return tuple(r_squared_text(found.r_squared()).split(", "))
+    return tuple(r_squared_text(found.r_squared(), weighted=found.weights is not None).split(", "))
 
 
 def _loss_lines(run: Run, seen: Evaluation) -> tuple[str, ...]:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Annotated, Any, TypeAlias, cast
 
 from chainrule.data import DatasetInfo
+from chainrule.graph import Array
 from chainrule.train import Model, Run
 from chainrule.train.given import given_examples, given_inputs
+
+ONE = "[0]"
+OneExample: TypeAlias = Annotated[Array, ONE]
+"""One example, or its target: what stands behind the name of several where a list says how a picture is asked for."""
 
 
 def read_examples(subject: object, pairs: Mapping[str, str], arguments: dict[str, Any]) -> None:

@@ -10,6 +10,7 @@ from typing import Any, Union, cast, get_args, get_origin, get_type_hints
 
 from chainrule.train import Model, Run
 from chainrule.views.panels import Table
+from chainrule.views.pictures.given import ONE
 from chainrule.views.pictures.kinds import Kind, kinds_of
 from chainrule.views.view import View
 
@@ -31,7 +32,7 @@ def suited(thing: object, functions: Mapping[str, Callable[..., Any]]) -> Table:
 @cache
 def _told(function: Callable[..., Any]) -> tuple[Mapping[str, Any], tuple[inspect.Parameter, ...]]:
     """A function's annotations and parameters."""
-    return get_type_hints(function), tuple(inspect.signature(function).parameters.values())
+    return get_type_hints(function, include_extras=True), tuple(inspect.signature(function).parameters.values())
 
 
 def _calls(things: tuple[object, ...], is_of: Callable[[Kind], bool], name: str, function: Callable[..., Any]) -> Iterator[str]:
@@ -40,12 +41,17 @@ def _calls(things: tuple[object, ...], is_of: Callable[[Kind], bool], name: str,
     hints, (first, *others) = _told(function)
     if hints.get("return") is not View or (isinstance(thing, Run | Model) and not all(map(is_of, kinds_of(function)))):
         return
-    wanted = [other.name for other in others if other.default is other.empty]
+    wanted = [f"{other.name}{_one_of(hints[other.name])}" for other in others if other.default is other.empty]
     if _takes(hints[first.name], thing):
         several = isinstance(thing, Mapping | list | tuple)
         yield f"{name}({', '.join([first.name if several else type(thing).__name__.lower(), *wanted])})"
     elif any(_takes(hints[first.name], model) for model in models):
         yield f"{name}({', '.join(['run.model()', *wanted])})"
+
+
+def _one_of(hint: Any) -> str:
+    """What is written behind the name of several, where one of them is asked for."""
+    return ONE if ONE in getattr(hint, "__metadata__", ()) else ""
 
 
 def _takes(hint: Any, thing: object) -> bool:

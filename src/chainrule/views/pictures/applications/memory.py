@@ -13,6 +13,7 @@ from chainrule.trace import ThroughTime
 from chainrule.train import Model
 from chainrule.views.marks import Bars, Image, Line, Mark, Points, Rule, Scale, dashes, ends_of, second_marker, staircase
 from chainrule.views.panels import Axis, Panel
+from chainrule.views.pictures.given import OneExample
 from chainrule.views.pictures.kinds import has, is_recurrent, suits
 from chainrule.views.pictures.learning.places import entry_name, one_example
 from chainrule.views.view import View, chart, numbers
@@ -175,8 +176,8 @@ def finite_difference(model: Model, x: Array, y: Array, parameter: str, place: t
 @suits(has("lstm1.a"))
 def memory_over_time(
     model: Model,
-    x: Array,
-    y: Array,
+    x: OneExample,
+    y: OneExample,
     layer: str = "lstm1",
     names: Sequence[str] = ("i", "f", "o", "c"),
     features: Sequence[str] = (),

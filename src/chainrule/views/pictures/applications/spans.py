@@ -14,6 +14,7 @@ from chainrule.numerals import numeral
 from chainrule.train import Run
 from chainrule.views.marks import Bars, Line, Mark, Points, Rule, dashes, look, with_bars
 from chainrule.views.panels import Axis
+from chainrule.views.pictures.given import OneExample
 from chainrule.views.pictures.learning.places import one_example
 from chainrule.views.view import View, chart, numbers
 
@@ -88,7 +89,7 @@ def _kind_marks(place: int, kinds: int, kind: str, found: tuple[Array, Array, Ar
     return [*with_bars(place, at, mean, error, kind, cap=3.0, width=1.6), single]
 
 
-def answers_over_time(runs: Mapping[str, Run], x: Array, y: Array) -> View:
+def answers_over_time(runs: Mapping[str, Run], x: OneExample, y: OneExample) -> View:
     """What the networks of several runs, by name, answer at each step to one example x (time, features) with the target y (time,).
 
     The numbers: `outputs` (networks, replicas, time), beside the first of the `inputs` and the `target`, both (time,).

@@ -12,12 +12,13 @@ from chainrule.numerals import numeral
 from chainrule.train import Model
 from chainrule.views.marks import Bars, Line
 from chainrule.views.panels import Axis, Panel
+from chainrule.views.pictures.given import OneExample
 from chainrule.views.pictures.learning.nudging import pushed
 from chainrule.views.pictures.learning.places import cost_at, one_example, output_names, pushed_most, shown, targets
 from chainrule.views.view import View, numbers
 
 
-def step_effect(model: Model, x: Array, y: Array, learning_rate: float = 0.1) -> View:
+def step_effect(model: Model, x: OneExample, y: OneExample, learning_rate: float = 0.1) -> View:
     """What one step of plain gradient descent on one example x, y does to the outputs; the model given stays as it is.
 
     The numbers: outputs `before` and `after`, `targets`, `slopes` = ∂C/∂output before the step, or ∂C/∂z where the loss goes around

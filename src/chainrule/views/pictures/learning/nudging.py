@@ -12,6 +12,7 @@ from chainrule.numerals import numeral
 from chainrule.train import Model
 from chainrule.views.marks import HATCHES, Bars, Color, Line, Mark, Points, Rule, Text
 from chainrule.views.panels import Axis, Panel, Table
+from chainrule.views.pictures.given import OneExample
 from chainrule.views.pictures.learning.places import (
     CostAt,
     DensePlace,
@@ -33,7 +34,7 @@ MOST_INPUTS = 16
 """Neurons before that the picture of the wishes shows."""
 
 
-def output_nudges(model: Model, x: Array, y: Array) -> View:
+def output_nudges(model: Model, x: OneExample, y: OneExample) -> View:
     """What the cost of one example x, y asks of each output.
 
     The numbers, each (outputs,): what each output is, `values`, should be, `targets`, and `nudges`, −∂C/∂`by`; `by` is the name of
@@ -114,7 +115,7 @@ class Nudges(Shown):
         return Table(("input", f"−∂C/∂{sign}", word), tuple((self.inputs[k], float(found[k]), float(factor[k])) for k in order))
 
 
-def three_ways(model: Model, x: Array, y: Array, label: int | str = 0, layer: str = "") -> Nudges:
+def three_ways(model: Model, x: OneExample, y: OneExample, label: int | str = 0, layer: str = "") -> Nudges:
     """The three ways for one neuron of a Dense layer (the last one unless named) and one example x, y.
 
     `label`: the neuron's number; for the last layer also the name of a class. All nudges are derivatives of the example's loss, taken
@@ -139,7 +140,7 @@ def three_ways(model: Model, x: Array, y: Array, label: int | str = 0, layer: st
     )
 
 
-def nudges(model: Model, x: Array, y: Array, label: int | str = 0, layer: str = "") -> View:
+def nudges(model: Model, x: OneExample, y: OneExample, label: int | str = 0, layer: str = "") -> View:
     """The three ways to move one neuron by one example as bars, the largest of each; `three_ways` gives all of them, ranked.
 
     Arguments, numbers and errors are those of `three_ways`.
@@ -197,7 +198,7 @@ def _three_groups(found: Nudges) -> Panel:
     )
 
 
-def wishes(model: Model, x: Array, y: Array, layer: str = "") -> View:
+def wishes(model: Model, x: OneExample, y: OneExample, layer: str = "") -> View:
     """What each neuron of a Dense layer (the last one unless named) wants of each neuron before it, for one example x, y.
 
     The numbers: `wishes` (units, inputs), above 0 for more; their sum `total` (inputs,), and `descent` (inputs,), −∂C/∂a_k by the

@@ -8,6 +8,7 @@ from chainrule.errors import OptionError
 from chainrule.graph import Array
 from chainrule.immutable import immutable
 from chainrule.train import Model, Run, class_probabilities, decide
+from chainrule.train.evaluated import example_weights
 from chainrule.views.pictures.subject import predicted_of
 
 
@@ -42,12 +43,13 @@ class JudgedExamples:
 
 @immutable
 class Predicted:
-    """Numbers predicted for n examples, in the data's units: `targets` and `outputs` (n, k), `losses` (n,)."""
+    """Numbers predicted for n examples, in the units of the data: `targets`, `outputs` (n, k), `losses`, and `weights` if any (n,)."""
 
     inputs: Array
     targets: Array
     outputs: Array
     losses: Array
+    weights: Array | None = None
 
 
 def examples_of(run: Run, part: str) -> Examples:
@@ -106,4 +108,5 @@ def outputs_of(run: Run, part: str = "test", replica: int = 0) -> Predicted:
     outputs = predicted_of(model, examples.x)
     # Errors may stand behind the targets.
     targets = examples.y[:, : outputs.shape[1]]
-    return Predicted(examples.x, targets, outputs, model.costs(examples.x, examples.y))
+    weights = example_weights(run.problem, examples.y)
+    return Predicted(examples.x, targets, outputs, model.costs(examples.x, examples.y), weights)

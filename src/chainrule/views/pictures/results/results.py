@@ -163,8 +163,9 @@ def regression_fit(run: Run, part: str = "test", output: int = 0, replica: int =
     truth, predicted = found.targets[:, output].astype(np.float64), found.outputs[:, output]
     residuals = predicted - truth
     mean, spread = float(residuals.mean()), float(residuals.std())
+    squared = r_squared(truth, predicted, weights=found.weights)
     return View(
-        f"{name} predicted: {part}, {r_squared_text(r_squared(truth, predicted))}",
+        f"{name} predicted: {part}, {r_squared_text(squared, weighted=found.weights is not None)}",
         f"Left, each point is one example, on the diagonal where the prediction is right; right, how far off the "
         f"{counted(len(truth), 'example')} are: {numeral(mean)} on average, with a standard deviation of {numeral(spread)}.",
         [_against_truth(truth, predicted, name), _histogram(residuals)],
