@@ -1,5 +1,8 @@
 """Networks as tutorials of PyTorch have them, made smaller: modules by name, with the shapes of one example."""
 
+from functools import partial
+from itertools import product
+
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -377,6 +380,26 @@ class Cross(nn.Module):
         return self.fc(found)
 
 
+class Decoder(nn.Module):
+    """A transformer's decoder: causal by a mask of numbers or of truths, or not; what it looks at in the memory may be masked too."""
+
+    def __init__(self, count, mask="", *, is_masked=False, **options):
+        super().__init__()
+        layer = nn.TransformerDecoderLayer(8, 2, 12, batch_first=True, **options)
+        last = nn.LayerNorm(8) if options.get("norm_first") else None
+        self.decoder, self.fc = nn.TransformerDecoder(layer, count, last) if count else layer, nn.Linear(8, 2)
+        self.register_buffer("seen", torch.tensor([[False] * 4] * 4 + [[True, False, False, True]]) if is_masked else None)
+        masks = {"numbers": nn.Transformer.generate_square_subsequent_mask(5), "truths": torch.ones(5, 5).triu(1) > 0}
+        self.register_buffer("causal", masks.get(mask))
+
+    def forward(self, x, memory):
+        return self.fc(self.decoder(x, memory, tgt_mask=self.causal, memory_mask=self.seen))
+
+
+def decoder(count, mask, first, is_masked):
+    return Decoder(count, mask, is_masked=is_masked, norm_first=first), [(5, 8), (4, 8)]
+
+
 class Causal(nn.Module):
     """Attention written by hand, each step looking at those before it, with positions that are a parameter."""
 
@@ -575,4 +598,10 @@ TORCH = {
     "tied": lambda: (Tied(), [(16,)]), "tied words": lambda: (TiedWords(), [(IDS, 6)]), "functional": lambda: (Functional(), [(1, 8, 8)]),
     "nested": nested, "loops": lambda: (Loops(), [(4,)]), "picture transformer": lambda: (PictureTransformer(), [(1, 8, 8)]),
     "prelu": lambda: (PReLUNet(), [(1, 6, 6)]),
+    **{
+        f"decoder {' '.join(map(str, how))}": partial(decoder, *how)
+        for how in product((0, 2), ("", "numbers", "truths"), (False, True), (False, True))
+    },
+    "decoder alone": lambda: (nn.TransformerDecoderLayer(8, 2, 12, batch_first=True, activation="gelu"), [(5, 8), (4, 8)]),
+    "transformer": lambda: (nn.Transformer(8, 2, 1, 1, 12, batch_first=True), [(5, 8), (4, 8)]),
 }  # fmt: skip
