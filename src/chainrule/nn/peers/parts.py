@@ -131,7 +131,8 @@ def between(low: float | None, high: float | None) -> str:
 
     The slope is 0 at those of ReLU6 and Hardtanh and at a lower one of 0, at any other half.
     """
-    if (name := {(0, 6): "relu6", (-1, 1): "hard tanh"}.get((low, high))) is not None:
+    named: dict[tuple[float | None, float | None], str] = {(0, 6): "relu6", (-1, 1): "hard tanh"}
+    if (name := named.get((low, high))) is not None:
         return BENT[name]
     text = "x" if low is None else "relu(x)" if low == 0 else f"max(x, {low!r})"
     return text if high is None else f"min({text}, {high!r})"
