@@ -58,6 +58,8 @@ class Functions(Moving):
         """Each number between two limits, of which one may be left out."""
         source, (low, high) = self._source(node), (*node.args[1:], None, None)[:2]
         low, high = node.kwargs.get("min", low), node.kwargs.get("max", high)
+        if not isinstance(low, int | float | None) or not isinstance(high, int | float | None):
+            raise UnlikeError("limits that are no numbers")
         return replace(source, number=self._put(Formula(between(low, high)), source.number))
 
     def joined(self, node: FxNode) -> Value:
