@@ -82,7 +82,7 @@ external: $(VENV)/external  ## what other libraries check of their kind: scikit-
 	$(BIN)/python -m pytest tests/external/sklearn_checks.py -W ignore -p no:cacheprovider
 	$(BIN)/python -m pytest tests/external/sklearn_mlp.py -W ignore -p no:cacheprovider
 	$(BIN)/python -m pytest tests/external/onnx_nodes.py -W ignore -p no:cacheprovider -r fE
-	KERAS_BACKEND=torch $(BIN)/python -m pytest tests/external/objects.py tests/external/tutorials.py tests/external/pages.py tests/external/flax_models.py -p no:cacheprovider
+	KERAS_BACKEND=torch $(BIN)/python -m pytest tests/external/objects.py tests/external/torch_tutorials.py tests/external/keras_tutorials.py tests/external/bends.py tests/external/carried.py tests/external/pages.py tests/external/flax_models.py -p no:cacheprovider
 	$(BIN)/python -m pytest tests/external/records.py -p no:cacheprovider
 	$(BIN)/python -m pytest tests/external/executors.py -W ignore -p no:cacheprovider
 	HOSTS=4 $(BIN)/python -m pytest tests/train/test_hosts.py -p no:cacheprovider

@@ -34,6 +34,7 @@ from chainrule.nn import (
     TimeDistributed,
     UpSample,
 )
+from chainrule.nn.peers.parts import BENT, between, leaky, stretched_celu, stretched_elu
 
 
 @dataclass(frozen=True)
@@ -182,7 +183,7 @@ def _repeated(x):
 
 FIRST, LAST = Dense(3), Dense(2)
 LOOKS, LOOK = tuple(TimeDistributed(Dense(4)) for _ in range(3)), TimeDistributed(Dense(5))
-SLOPES = "max(x, 0) + a*min(x, 0)"
+SLOPES = "x if x > 0 else a*x"
 CASES |= {
     "one layer twice": Case(_net(TWICE, Activation("sigmoid"), TWICE, shape=(3,))),
     "residual": Case(_net(Dense(4, "tanh"), Residual(Dense(5, "relu"), Dropout(0.1), Residual(Dense(5)), Dense(4)), Dense(2), shape=(3,))),
@@ -215,10 +216,17 @@ CASES |= {
     ),
     "formulas": Case(
         _net(
-            *(cr.Formula(text) for text in ("min(max(x, 0), 6)", "x/(1 + abs(x))", "x*tanh(softplus(x))", "-softplus(-x)")),
+            *(cr.Formula(text) for text in (BENT["relu6"], "x/(1 + abs(x))", "x*tanh(softplus(x))", "-softplus(-x)")),
             cr.Formula("x - tanh(x)"), cr.Formula("(x - max(x)) - log(sum(exp(x - max(x))))"), cr.Formula("3*x + x^2"), shape=(3,),
         )
     ),
+    "bends": Case(
+        _net(
+            *(cr.Formula(text) for name, text in BENT.items() if name != "hard sigmoid"),
+            *map(cr.Formula, (leaky(0.3), stretched_elu(2.0), stretched_celu(2.0), between(-2, 3))), shape=(3,),
+        )
+    ),
+    "hard sigmoid": Case(_net(cr.Formula(BENT["hard sigmoid"]), shape=(3,)), KERAS),  # PyTorch's own has a sixth in float32
     "norms without gains": Case(
         _net(BatchNorm(gain=False, bias=False), GroupNorm(2, gain=False, bias=False), LayerNorm(bias=False), shape=(3, 3, 4))
     ),

@@ -161,9 +161,48 @@ class Decoder(Stack):
         return self._passed(tgt, memory, tgt_mask, memory_mask, tgt_key_padding_mask, memory_key_padding_mask)
 
 
+class Both(nn.Module):
+    """What torch.nn.Transformer does: an encoder, and a decoder that looks at what it makes."""
+
+    def __init__(self, given: Any) -> None:
+        super().__init__()
+        self.encoder, self.decoder = given.encoder, given.decoder
+
+    def forward(
+        self,
+        src: Any,
+        tgt: Any,
+        src_mask: Any = None,
+        tgt_mask: Any = None,
+        memory_mask: Any = None,
+        src_key_padding_mask: Any = None,
+        tgt_key_padding_mask: Any = None,
+        memory_key_padding_mask: Any = None,
+        src_is_causal: bool | None = None,
+        tgt_is_causal: bool | None = None,
+        memory_is_causal: bool = False,
+    ) -> Any:
+        """What the decoder's last layer makes."""
+        memory = self.encoder(src, src_mask, src_key_padding_mask)
+        return self.decoder(tgt, memory, tgt_mask, memory_mask, tgt_key_padding_mask, memory_key_padding_mask)
+
+
+class Pair(nn.Module):
+    """A module of PyTorch's that takes two inputs, as a part: what torch.fx follows is made from outside."""
+
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, one: Any, other: Any) -> Any:
+        """What the module makes."""
+        return self.inner(one, other)
+
+
 PLAIN: dict[type[nn.Module], Any] = {
     nn.MultiheadAttention: Attention, nn.TransformerEncoderLayer: EncoderLayer, nn.TransformerDecoderLayer: DecoderLayer,
     nn.TransformerEncoder: Encoder, nn.TransformerDecoder: Decoder,
+    nn.Transformer: Both,
 }  # fmt: skip
 
 

@@ -19,7 +19,7 @@ from chainrule.interop.torch_parts import Value, as_ours, in_our_order
 from chainrule.interop.wiring import LEAST, Held
 from chainrule.nn import Activation, Formula, GlobalAveragePool, GlobalMaxPool, Reshape, Scale
 from chainrule.nn.activations import ActivationName
-from chainrule.nn.peers.parts import ADDED
+from chainrule.nn.peers.parts import ADDED, between
 from chainrule.nn.peers.pytorch_reading import UnlikeError
 
 JOINED: dict[Any, Callable[[Node, Node], Node]] = {
@@ -58,8 +58,9 @@ class Functions(Moving):
         """Each number between two limits, of which one may be left out."""
         source, (low, high) = self._source(node), (*node.args[1:], None, None)[:2]
         low, high = node.kwargs.get("min", low), node.kwargs.get("max", high)
-        text = "x" if low is None else f"max(x, {low!r})"
-        return replace(source, number=self._put(Formula(text if high is None else f"min({text}, {high!r})"), source.number))
+        if not isinstance(low, int | float | None) or not isinstance(high, int | float | None):
+            raise UnlikeError("limits that are no numbers")
+        return replace(source, number=self._put(Formula(between(low, high)), source.number))
 
     def joined(self, node: FxNode) -> Value:
         """What arithmetic makes of two values, or of a value and a number."""

@@ -29,7 +29,7 @@ except ImportError as error:
         "PyTorch is not here", expected="the package torch", remedy="pip install 'chainrule[torch]'"
     ) from error
 
-from chainrule.interop.torch_attention import plainly
+from chainrule.interop.torch_attention import Pair, plainly
 from chainrule.interop.torch_parts import Follower, Shapes, is_frozen
 from chainrule.interop.torch_reading import Reading
 
@@ -46,7 +46,8 @@ def read(module: Any, example: Any = None, *, input_shape: Extents | None = None
             remedy="give the module itself, not its state_dict",
         )
     # Torch's own modules are followed from outside; a single one stands in nothing.
-    module = nn.Sequential(module) if Follower().is_leaf_module(module, "") else module
+    several = isinstance(example, tuple) and len(example) == 2  # pyright: ignore[reportUnknownArgumentType]
+    module = (Pair if several else nn.Sequential)(module) if Follower().is_leaf_module(module, "") else module
     _require_plain_weights(module)
     _require_own_weights(module)
     examples = _examples(module, example, input_shape)

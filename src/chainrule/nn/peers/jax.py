@@ -17,6 +17,7 @@ from chainrule.nn.peers.jax_helpers import HELPERS
 from chainrule.nn.peers.parts import (
     ADDED,
     ARITHMETIC,
+    BENT,
     FUNCTIONS,
     LOG_SOFTMAX,
     PRELU,
@@ -58,7 +59,10 @@ ACTIVATIONS = {
 
 
 FORMULAS = {
-    "jax.nn.log_softmax(x)": LOG_SOFTMAX, 'jnp.maximum(x, 0) + {own}a"] * jnp.minimum(x, 0)': PRELU, 'x + {own}p"]': ADDED,
+    "jax.nn.relu6(x)": BENT["relu6"], "jax.nn.hard_sigmoid(x)": BENT["hard sigmoid"], "jax.nn.hard_silu(x)": BENT["hard swish"],
+    "jax.nn.selu(x)": BENT["selu"],
+    "jnp.where(x <= -1, -1, jnp.where(x >= 1, 1, x))": BENT["hard tanh"], "jax.nn.log_softmax(x)": LOG_SOFTMAX,
+    'jnp.where(x > 0, x, {own}a"] * x)': PRELU, 'x + {own}p"]': ADDED,
 }  # fmt: skip
 """Functions that are none of ours by name."""
 

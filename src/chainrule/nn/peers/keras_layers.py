@@ -16,6 +16,7 @@ from chainrule.nn.normalisation import BatchNorm, GroupNorm, LayerNorm
 from chainrule.nn.peers.export import Scale, numbers
 from chainrule.nn.peers.parts import (
     ADDED,
+    BENT,
     LOG_SOFTMAX,
     PRELU,
     Arrays,
@@ -28,6 +29,7 @@ from chainrule.nn.peers.parts import (
     Parts,
     PeerPart,
     call,
+    leaky,
     require_plain,
     scales,
     unless,
@@ -46,10 +48,10 @@ ACTIVATIONS = {name: name for name in ("sigmoid", "tanh", "relu", "elu", "softpl
 
 
 FORMULAS = {
-    "relu6": "min(max(x, 0), 6)", "hard_sigmoid": "min(max(x/6 + 0.5, 0), 1)", "hard_silu": "x*min(max(x/6 + 0.5, 0), 1)",
-    "hard_tanh": "min(max(x, -1), 1)", "softsign": "x/(1 + abs(x))", "mish": "x*tanh(softplus(x))",
-    "leaky_relu": "max(x, 0) + 0.2*min(x, 0)", "log_sigmoid": "-softplus(-x)", "tanh_shrink": "x - tanh(x)",
-    "selu": "1.0507009873554805*(max(x, 0) + 1.6732632423543772*expm1(min(x, 0)))",
+    "relu6": BENT["relu6"], "hard_sigmoid": BENT["hard sigmoid"], "hard_silu": BENT["hard swish"],
+    "hard_tanh": BENT["hard tanh"], "softsign": "x/(1 + abs(x))", "mish": "x*tanh(softplus(x))",
+    "leaky_relu": leaky(0.2), "log_sigmoid": "-softplus(-x)", "tanh_shrink": "x - tanh(x)",
+    "selu": BENT["selu"],
     "log_softmax": LOG_SOFTMAX, "prelu": PRELU,
 }  # fmt: skip
 """Activation functions that are none of ours by name."""

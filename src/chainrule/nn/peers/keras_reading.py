@@ -18,7 +18,7 @@ from chainrule.nn.normalisation import BatchNorm, GroupNorm, LayerNorm
 from chainrule.nn.parts import Layer
 from chainrule.nn.peers.export import Scale
 from chainrule.nn.peers.keras_layers import FORMULAS
-from chainrule.nn.peers.parts import PRELU, sized, unless
+from chainrule.nn.peers.parts import PRELU, between, leaky, sized, stretched_elu, unless
 from chainrule.nn.peers.pytorch_reading import UnlikeError, padded
 from chainrule.nn.pooling import AveragePool, GlobalAveragePool, GlobalMaxPool, MaxPool, UpSample
 from chainrule.nn.recurrent import GRU, LSTM, RNN, Bidirectional, TimeDistributed
@@ -224,14 +224,14 @@ def _rescaling(config: Config, shape: Shape) -> KerasRead:
 
 def _leaky(config: Config, shape: Shape) -> KerasRead:
     slope = float(config["negative_slope"])
-    return KerasRead((Activation("leaky_relu") if slope == 0.01 else Formula(f"max(x, 0) + {slope!r}*min(x, 0)"),))
+    return KerasRead((Activation("leaky_relu") if slope == 0.01 else Formula(leaky(slope)),))
 
 
 def _relu(config: Config, shape: Shape) -> KerasRead:
     most: Any = config["max_value"]
     if config["negative_slope"] or config["threshold"]:
         raise UnlikeError("a negative_slope or threshold")
-    return KerasRead((Activation("relu") if most is None else Formula(f"min(max(x, 0), {float(most)!r})"),))
+    return KerasRead((Activation("relu") if most is None else Formula(between(0, float(most))),))
 
 
 def _prelu(config: Config, shape: Shape) -> KerasRead:
@@ -244,7 +244,7 @@ def _prelu(config: Config, shape: Shape) -> KerasRead:
 
 def _elu(config: Config, shape: Shape) -> KerasRead:
     alpha = float(config["alpha"])
-    return KerasRead((Activation("elu") if alpha == 1 else Formula(f"max(x, 0) + {alpha!r}*expm1(min(x, 0))"),))
+    return KerasRead((Activation("elu") if alpha == 1 else Formula(stretched_elu(alpha)),))
 
 
 def _softmax(config: Config, shape: Shape) -> KerasRead:

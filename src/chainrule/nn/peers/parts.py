@@ -71,8 +71,15 @@ class Padded(Shown):
 
 ADDED = "x + p"
 """The formula of a parameter that is added, such as one vector to each place of a sequence."""
-PRELU = "max(x, 0) + a*min(x, 0)"
-"""The formula of a rectifier whose slope below 0 is learned."""
+PRELU = "x if x > 0 else a*x"
+"""The formula of a rectifier whose slope below 0 is learned; at 0 that is its slope too, as elsewhere."""
+BENT = {
+    "relu6": "0 if x <= 0 else (6 if x >= 6 else x)", "hard tanh": "-1 if x <= -1 else (1 if x >= 1 else x)",
+    "hard sigmoid": "0 if x <= -3 else (1 if x >= 3 else x/6 + 0.5)",
+    "hard swish": "0 if x <= -3 else (x if x >= 3 else x*(x/6 + 0.5))",
+    "selu": "1.0507009873554805*(x if x > 0 else 1.6732632423543772*elu(x))",
+}  # fmt: skip
+"""Formulas of activations with bends, whose slopes there are those of PyTorch and Keras."""
 LOG_SOFTMAX = "(x - max(x)) - log(sum(exp(x - max(x))))"
 """The formula of the logarithm of softmax."""
 ARITHMETIC = {
@@ -102,6 +109,33 @@ def row_of(table: Mapping[type, Row], step: LayerStep) -> Row:
     if type(step.layer) not in table:
         raise LackingError(step, "no such layer")
     return table[type(step.layer)]
+
+
+def leaky(slope: float) -> str:
+    """The formula of a rectifier with a slope below 0, and at it: max(x, 0) and min(x, 0), made of functions that every peer has."""
+    return f"relu(x) + {slope!r}*(x - relu(x))"
+
+
+def stretched_elu(alpha: float) -> str:
+    """The formula of an ELU that tends to -alpha, whose slope at 0 is alpha."""
+    return f"relu(x) + {alpha!r}*expm1(x - relu(x))"
+
+
+def stretched_celu(alpha: float) -> str:
+    """The formula of an ELU that tends to -alpha, whose slope at 0 is 1."""
+    return f"relu(x) + {alpha!r}*expm1((x - relu(x))/{alpha!r})"
+
+
+def between(low: float | None, high: float | None) -> str:
+    """The formula of a number held between two limits.
+
+    The slope is 0 at those of ReLU6 and Hardtanh and at a lower one of 0, at any other half.
+    """
+    named: dict[tuple[float | None, float | None], str] = {(0, 6): "relu6", (-1, 1): "hard tanh"}
+    if (name := named.get((low, high))) is not None:
+        return BENT[name]
+    text = "x" if low is None else "relu(x)" if low == 0 else f"max(x, {low!r})"
+    return text if high is None else f"min({text}, {high!r})"
 
 
 def word_of(formulas: Mapping[str, str], step: LayerStep) -> str:

@@ -9,6 +9,7 @@ from typing import cast
 from chainrule.nn.formula import Formula
 from chainrule.nn.peers.parts import (
     ADDED,
+    BENT,
     LOG_SOFTMAX,
     PRELU,
     Folded,
@@ -37,9 +38,9 @@ OWN = {"exp": "Exp()"}
 """Modules of our own making, for functions that PyTorch has no module for."""
 
 FORMULAS = {
-    "ReLU6": "min(max(x, 0), 6)", "Softsign": "x/(1 + abs(x))", "Tanhshrink": "x - tanh(x)", "Mish": "x*tanh(softplus(x))",
-    "LogSigmoid": "-softplus(-x)", "Hardsigmoid": "min(max(x/6 + 0.5, 0), 1)", "Hardswish": "x*min(max(x/6 + 0.5, 0), 1)",
-    "SELU": "1.0507009873554805*(max(x, 0) + 1.6732632423543772*expm1(min(x, 0)))", "LogSoftmax": LOG_SOFTMAX,
+    "ReLU6": BENT["relu6"], "Softsign": "x/(1 + abs(x))", "Tanhshrink": "x - tanh(x)", "Mish": "x*tanh(softplus(x))",
+    "LogSigmoid": "-softplus(-x)", "Hardsigmoid": BENT["hard sigmoid"], "Hardswish": BENT["hard swish"],
+    "Hardtanh": BENT["hard tanh"], "SELU": BENT["selu"], "LogSoftmax": LOG_SOFTMAX,
     "PReLU": PRELU, "Plus": ADDED,
 }  # fmt: skip
 """Modules that are none of our layers, and the formulas that compute the same."""

@@ -20,7 +20,7 @@ from chainrule.nn.layers import Activation, Dense, Dropout
 from chainrule.nn.normalisation import BatchNorm, GroupNorm, LayerNorm
 from chainrule.nn.padding import Amounts, same_amounts, spans
 from chainrule.nn.parts import Layer
-from chainrule.nn.peers.parts import PRELU, sized, unless
+from chainrule.nn.peers.parts import PRELU, between, leaky, sized, stretched_celu, stretched_elu, unless
 from chainrule.nn.peers.pytorch_modules import FORMULAS
 from chainrule.nn.pooling import AveragePool, GlobalAveragePool, GlobalMaxPool, MaxPool, UpSample
 from chainrule.nn.recurrent import GRU, LSTM, RNN, Bidirectional
@@ -70,11 +70,11 @@ def _formula(text: Callable[[Any], str]) -> Reader:
 
 def _leaky(module: Any, shape: Shape) -> Read:
     slope = float(module.negative_slope)
-    return Read((Activation("leaky_relu") if slope == 0.01 else Formula(f"max(x, 0) + {slope!r}*min(x, 0)"),))
+    return Read((Activation("leaky_relu") if slope == 0.01 else Formula(leaky(slope)),))
 
 
 def _elu(module: Any, shape: Shape) -> Read:
-    return Read((Activation("elu") if module.alpha == 1 else Formula(f"max(x, 0) + {float(module.alpha)!r}*expm1(min(x, 0))"),))
+    return Read((Activation("elu") if module.alpha == 1 else Formula(stretched_elu(float(module.alpha))),))
 
 
 def _softplus(module: Any, shape: Shape) -> Read:
@@ -372,8 +372,8 @@ READERS: dict[str, Reader] = {
     "ReLU": _activation("relu"), "Sigmoid": _activation("sigmoid"), "Tanh": _activation("tanh"), "SiLU": _activation("silu"),
     "LeakyReLU": _leaky, "ELU": _elu, "Softplus": _softplus, "GELU": _gelu, "Softmax": _softmax,
     **{kind: _formula(lambda module, text=text: text) for kind, text in FORMULAS.items()}, "LogSoftmax": _log_softmax,
-    "Hardtanh": _formula(lambda module: f"min(max(x, {float(module.min_val)!r}), {float(module.max_val)!r})"),
-    "CELU": _formula(lambda module: f"max(x, 0) + {float(module.alpha)!r}*expm1(min(x, 0)/{float(module.alpha)!r})"),
+    "Hardtanh": _formula(lambda module: between(float(module.min_val), float(module.max_val))),
+    "CELU": _formula(lambda module: stretched_celu(float(module.alpha))),
     "PReLU": _prelu, "Conv1d": _convolution, "Conv2d": _convolution, "ConvTranspose1d": _transposed, "ConvTranspose2d": _transposed,
     "MaxPool1d": _pool, "MaxPool2d": _pool, "AvgPool1d": _pool, "AvgPool2d": _pool, "AdaptiveAvgPool1d": _global_pool,
     "AdaptiveAvgPool2d": _global_pool, "AdaptiveMaxPool1d": _global_pool, "AdaptiveMaxPool2d": _global_pool, "Upsample": _up_sample,
