@@ -1,5 +1,7 @@
 """PyTorch's modules of attention and transformers, made of linear maps and products: what torch.fx can follow, with the same weights."""
 
+# pyright: reportUntypedBaseClass=false, reportUnknownLambdaType=false
+# (Where PyTorch is not installed.)
 from __future__ import annotations
 
 from collections.abc import Callable
