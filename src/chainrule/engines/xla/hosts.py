@@ -7,6 +7,7 @@ import os
 import re
 import sys
 import threading
+import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from functools import cache
@@ -20,6 +21,8 @@ from chainrule.engines.hosts import ALONE, VARIABLE, HostAddress, Hosts
 from chainrule.errors import HostError
 
 T = TypeVar("T")
+CONNECTING = 1.0
+"""Seconds for connections that are still being made once the hosts have first heard of each other."""
 SILENCE = 60
 """Seconds for which a host may be silent, though its connections stand, before JAX ends the others."""
 WAITING = 120
@@ -106,4 +109,11 @@ def _joined(address: HostAddress) -> Hosts:
             remedy="start the same command on each host, with the address of the first and a number of its own: "
             f"{VARIABLE}=ADDRESS:PORT,COUNT,NUMBER",
         ) from trouble
-    return JoinedHosts() if jax.process_count() > 1 else ALONE
+    if jax.process_count() == 1:
+        return ALONE
+    hosts = JoinedHosts()
+    with _aside():
+        # Each device's connections tell of themselves as they are made, some after the first answer is there.
+        hosts.largest(0)
+        time.sleep(CONNECTING)
+    return hosts
