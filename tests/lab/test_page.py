@@ -175,7 +175,8 @@ def test_everybody_can_use_it(visit, lab, digits_lab, scheme, width):
         until(lambda page=page, screen=screen: page.is_visible(f"#{screen}"))
         if screen == "time":
             page.click("#branch")
-            until(lambda page=page: page.is_visible("#beside-surface"))
+            # What a branch brings moves the controls below it: the next click waits until all of it stands.
+            until(lambda page=page: page.is_visible("#beside-surface") and page.locator("#beside-scores td").count())
             page.click("#compare")
             until(lambda page=page: page.is_visible("#compared"))
             page.click("#examine")
