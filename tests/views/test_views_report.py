@@ -209,7 +209,14 @@ def test_a_curve_has_a_report_whatever_its_network(name: str) -> None:
     y = np.abs(x)[:, None] * [[1.0, 2.0]] if name == "two numbers" else np.round(np.exp(x))
     page = report_page(cr.fit(network, (x, y), loss=loss, epochs=1))
     assert ("The learned function" in page) == (name != "two numbers")
+    assert ("Fit of one variable by 1-4-1<" in page) == (name != "two numbers")  # dropout has no neurons of its own
     assert "added up" not in page
+
+
+def test_a_fit_by_a_formula_names_no_layers() -> None:
+    x = np.linspace(-1, 1, 20)
+    run = cr.fit(cr.Formula("a*x", {"a": ()}), (x, 2 * x), epochs=1)
+    assert cr.pictures.fit_1d(run).title == "Fit of one variable"
 
 
 def test_the_output_over_two_inputs_is_what_is_predicted() -> None:

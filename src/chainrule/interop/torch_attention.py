@@ -56,10 +56,7 @@ class Attention(nn.Module):
         is_causal: bool = False,
     ) -> Any:
         """The answer; the shares, which nobody may read, are left out."""
-        if key_padding_mask is not None:
-            raise ValueError(
-                "a key_padding_mask, which goes by the examples; leave padding out, or give all examples one length"
-            )
+        _require_none(key_padding_mask)
         q, k, v = self._split(self.query(query)), self._split(self.key(key)), self._split(self.value(value))
         scores = (q @ k.transpose(-2, -1)) * self.size**-0.5
         scores = scores if attn_mask is None else blocked(scores, attn_mask)
@@ -73,12 +70,8 @@ class Layer(nn.Module):
     def __init__(self, given: Any) -> None:
         super().__init__()
         self.attention, self.first = Attention(given.self_attn), given.norm_first
-        self.linear1, self.dropout, self.linear2, self.activation = (
-            given.linear1,
-            given.dropout,
-            given.linear2,
-            given.activation,
-        )
+        self.linear1, self.linear2 = given.linear1, given.linear2
+        self.dropout, self.activation = given.dropout, given.activation
         self.norms = nn.ModuleList(each for name in ("norm1", "norm2", "norm3") if (each := getattr(given, name, None)))
         self.drops = nn.ModuleList(
             each for name in ("dropout1", "dropout2", "dropout3") if (each := getattr(given, name, None))
@@ -105,8 +98,10 @@ class EncoderLayer(Layer):
         return self._encoded(src, src_mask)
 
 
-class DecoderLayer(Layer):
-    """One layer of a decoder."""
+class Decoding:
+    """What decoders and their layers are given, in PyTorch's order."""
+
+    _decoded: Callable[..., Any]
 
     def forward(
         self,
@@ -116,11 +111,18 @@ class DecoderLayer(Layer):
         memory_mask: Any = None,
         tgt_key_padding_mask: Any = None,
         memory_key_padding_mask: Any = None,
-        tgt_is_causal: bool = False,
+        tgt_is_causal: bool | None = None,
         memory_is_causal: bool = False,
     ) -> Any:
-        """What the layer makes."""
+        """What the last layer makes."""
         _require_none(tgt_key_padding_mask, memory_key_padding_mask)
+        return self._decoded(tgt, memory, tgt_mask, memory_mask)
+
+
+class DecoderLayer(Decoding, Layer):
+    """One layer of a decoder."""
+
+    def _decoded(self, tgt: Any, memory: Any, tgt_mask: Any, memory_mask: Any) -> Any:
         return self._encoded(tgt, tgt_mask, memory, memory_mask)
 
 
@@ -145,22 +147,11 @@ class Encoder(Stack):
         return self._passed(src, mask, src_key_padding_mask)
 
 
-class Decoder(Stack):
+class Decoder(Decoding, Stack):
     """The layers of a decoder, one behind the other."""
 
-    def forward(
-        self,
-        tgt: Any,
-        memory: Any,
-        tgt_mask: Any = None,
-        memory_mask: Any = None,
-        tgt_key_padding_mask: Any = None,
-        memory_key_padding_mask: Any = None,
-        tgt_is_causal: bool | None = None,
-        memory_is_causal: bool = False,
-    ) -> Any:
-        """What the last layer makes."""
-        return self._passed(tgt, memory, tgt_mask, memory_mask, tgt_key_padding_mask, memory_key_padding_mask)
+    def _decoded(self, *given: Any) -> Any:
+        return self._passed(*given)
 
 
 class Both(nn.Module):

@@ -128,10 +128,7 @@ class Functions(Moving):
         given = (
             dict(zip(("query", "key", "value", "attn_mask", "dropout_p", "is_causal"), node.args, strict=False)) | node.kwargs
         )
-        query, key, value = (
-            self._laid_out(self._ordered(self._now(given[name], self._value(given[name]))), first=False)
-            for name in ("query", "key", "value")
-        )
+        query, key, value = (self._rowwise(given[name]) for name in ("query", "key", "value"))
         scale, mask = self._operand(given.get("scale")), self._operand(given.get("attn_mask"))
         if given.get("is_causal"):
             mask = np.tril(np.ones((query.shape[-2], key.shape[-2]), bool))

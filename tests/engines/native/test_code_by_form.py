@@ -11,8 +11,8 @@ from programs import forget
 import chainrule as cr
 from chainrule import ops
 from chainrule.engines import Loop
-from chainrule.engines.native import module, program, steps, tables
-from chainrule.engines.native.builder import Extent, Stride, Value, literal
+from chainrule.engines.native import module, program, steps
+from chainrule.engines.native.builder import Extent, Stride, Value, bits, literal
 from chainrule.engines.native.engine import NativeEngine
 from chainrule.engines.native.machine import host
 from chainrule.graph import Graph, constant, form_of, input_node, scope
@@ -220,11 +220,10 @@ def test_steps_as_tables_give_the_bits_of_steps_as_functions(monkeypatch, name, 
 @pytest.mark.parametrize("value", [0.1, -0.0, np.inf, 1e-40, -3.5])
 def test_numbers_in_tables_are_those_in_code(value):
     for element, dtype in (("float", np.float32), ("double", np.float64)):
-        argument = tables.constant(Value(element, 1, literal(element, value)))
-        kept = np.array([argument.offset], np.int64).view(dtype)[0]
+        kept = np.array([bits(Value(element, 1, literal(element, value)))], np.int64).view(dtype)[0]
         assert kept.tobytes() == np.array(value, dtype).tobytes()
-    assert [tables.constant(Value("i1", 1, literal("i1", number))).offset for number in (0, 1)] == [0, 1]
-    assert tables.constant(Value("i64", 1, "-7")).offset == -7
+    assert [bits(Value("i1", 1, literal("i1", number))) for number in (0, 1)] == [0, 1]
+    assert bits(Value("i64", 1, "-7")) == -7
 
 
 @wide

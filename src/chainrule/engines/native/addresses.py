@@ -42,18 +42,19 @@ class Layout:
     """Of each thread; they lie behind the arena."""
 
     def place(self, buffer: Buffer, step: CompiledStep) -> Argument:
-        """Where a buffer lies that is no part of another: from which slot on, and how far it moves with each step and row."""
-        match buffer.kind:
+        """Where a buffer lies, outside loops over time: from which slot on, and how far it moves with each step and row."""
+        start, whole = buffer.shift[0] * bytes_of(ELEMENTS[buffer.type.dtype]), buffer.memory
+        match whole.kind:
             case "arena":
-                return Argument(ARENA, buffer.offset)
+                return Argument(ARENA, whole.offset + start)
             case "scratch":
-                return Argument(ARENA, self.arena_bytes + buffer.offset)
+                return Argument(ARENA, self.arena_bytes + whole.offset + start)
             case "constant":
-                return Argument(CONSTANTS, buffer.offset)
+                return Argument(CONSTANTS, whole.offset + start)
             case kind:
-                by_step = buffer.nbytes if kind in {"scalar", "record"} else 0
-                by_row = buffer.nbytes // step.size if kind in {"stacked", "block"} else 0
-                return Argument(self.slots[kind, buffer.name], 0, by_step, by_row)
+                by_step = whole.nbytes if kind in {"scalar", "record"} else 0
+                by_row = whole.nbytes // step.size if kind in {"stacked", "block"} else 0
+                return Argument(self.slots[kind, whole.name], start, by_step, by_row)
 
 
 @dataclass

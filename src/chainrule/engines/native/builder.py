@@ -10,7 +10,7 @@ import struct
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Never
+from typing import Never, Self
 
 import numpy as np
 
@@ -42,41 +42,40 @@ class Value:
         return f"{self.type} {self.text}"
 
 
-class Extent(int):
-    """How many turns a loop has, where a function is given the number: nothing about its code can depend on it."""
+class Given(int):
+    """A number that a function is given as `value`: nothing about its code can depend on it."""
 
-    def __new__(cls, value: Value) -> Extent:
-        """The extent that a function is given as `value`; one turn at least."""
+    value: Value
+
+    def __new__(cls, value: Value) -> Self:
+        """The number that stands for it where code is written."""
         made = super().__new__(cls)
         made.value = value
         return made
 
-    value: Value
-
     def _unknown(self, *_: object) -> Never:
-        raise AssertionError("code that is given the number of its turns depends on it")
+        raise AssertionError(f"code that is given {self} depends on it")
 
     __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __floordiv__ = __mod__ = __neg__ = __bool__ = _unknown
     __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = __index__ = __hash__ = _unknown
+
+
+class Extent(Given):
+    """How many turns a loop has, one at least."""
 
     def __str__(self) -> str:
         return "as many as given"
 
 
-class Stride(int):
-    """How far apart entries stand, where a function is given the number: two at least, so that it is neither 0 nor 1."""
+class Stride(Given):
+    """How far apart entries stand, or bytes, `factor` to each: two at least, so that it is neither 0 nor 1."""
 
-    def __new__(cls, value: Value, factor: int = 1) -> Stride:
-        """`factor` times what a function is given as `value`."""
-        made = super().__new__(cls)
-        made.value, made.factor = value, factor
-        return made
-
-    value: Value
-    factor: int
+    factor: int = 1
 
     def __mul__(self, other: int) -> Stride:
-        return Stride(self.value, self.factor * other)
+        made = Stride(self.value)
+        made.factor = self.factor * other
+        return made
 
     __rmul__ = __mul__
 
@@ -84,18 +83,15 @@ class Stride(int):
         return True
 
     def __eq__(self, other: object) -> bool:
-        if other not in (0, 1):
-            raise AssertionError("code that is given a stride depends on it")
-        return False
+        return False if other in (0, 1) else self._unknown()
 
     def __ne__(self, other: object) -> bool:
         return not self == other
 
-    def _unknown(self, *_: object) -> Never:
-        raise AssertionError("code that is given a stride depends on it")
+    __hash__ = Given.__hash__
 
-    __add__ = __radd__ = __sub__ = __rsub__ = __floordiv__ = __mod__ = __neg__ = _unknown
-    __lt__ = __le__ = __gt__ = __ge__ = __index__ = __hash__ = _unknown
+    def __str__(self) -> str:
+        return "a stride"
 
 
 @dataclass
@@ -415,6 +411,20 @@ def literal(element: str, number: float) -> str:
     if element in {"float", "double"}:
         return f"0x{struct.unpack('<Q', struct.pack('<d', number))[0]:016X}"
     return str(int(number))
+
+
+def bits(value: Value) -> int:
+    """A constant's bits in 64, as a whole number: what `literal` wrote, read.
+
+    >>> bits(Value("float", 1, literal("float", 1.0))) == 0x3F800000
+    True
+    """
+    if value.element not in {"float", "double"}:
+        return int({"true": "1", "false": "0"}.get(value.text, value.text))
+    found = struct.pack("<Q", int(value.text, 16))
+    if value.element == "float":
+        found = struct.pack("<f4x", *struct.unpack("<d", found))
+    return int.from_bytes(found, "little", signed=True)
 
 
 def _fold(name: str, x: Value, y: Value) -> Value | None:

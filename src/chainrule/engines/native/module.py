@@ -19,7 +19,7 @@ stacked output.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 from functools import cached_property
@@ -29,7 +29,7 @@ from math import prod
 from chainrule.engines.engine import Loop
 from chainrule.engines.native.addresses import Layout, OwnMemory, StepMemory, Tags
 from chainrule.engines.native.buffers import ALIGNMENT, plan_buffers
-from chainrule.engines.native.builder import ELEMENTS, Extent, LlvmFunction, Stride, Value, bytes_of
+from chainrule.engines.native.builder import ELEMENTS, Extent, LlvmFunction, Stride, Value, bits, bytes_of
 from chainrule.engines.native.collapse import collapsed
 from chainrule.engines.native.cuts import Cut, cut
 from chainrule.engines.native.forms import KernelForm, may_differ, with_numbers
@@ -52,7 +52,6 @@ from chainrule.engines.native.tables import (
     Argument,
     Call,
     Calls,
-    constant,
     listed,
     loop_text,
 )
@@ -90,12 +89,12 @@ def _share(memory: StepMemory, part: LlvmFunction, tasks: int, team: Value, call
     f.call("share", "void", 1, *which, team, f.index(len(calls) - 1), f.index(tasks))
 
 
-def _in_memory(f: LlvmFunction, given: Sequence[Value]) -> list[Value]:
-    """Values one behind the other, as a general kernel wants them."""
+def _in_memory(f: LlvmFunction, given: Sequence[Value]) -> Value:
+    """Where values stand one behind the other, as a general kernel wants them."""
     kept = f.stack_memory(f"[{len(given)} x i64]")
     for place, value in enumerate(given):
         f.store(value, f.offset(kept, f.index(place), 8))
-    return [kept]
+    return kept
 
 
 class _StepFunction:
@@ -121,8 +120,6 @@ class _Common:
     """Of the extents that the function is given."""
     is_general: bool = False
     """Whether it is given extents, strides and constants: then other programs use it too."""
-    given: tuple[Argument, ...] = ()
-    """What it is given, if it is general: where its buffers lie, then its numbers."""
 
     @property
     def packs(self) -> bool:
@@ -249,11 +246,17 @@ class Module:
         found: dict[int, list[Call]] = {}
         for step in self.steps.values():
             calls = [self.common.get(id(kernel)) for kernel in step.schedule.kernels]
-            known = [call for call in calls if call is not None and call.is_general and len(call.given) <= MOST_ARGUMENTS]
-            if len(known) < len(calls):
+            known = [Call(call.name, self._given(call)) for call in calls if call is not None and call.is_general]
+            if len(known) < len(calls) or any(len(call.arguments) > MOST_ARGUMENTS for call in known):
                 return None
-            found[step.size] = [Call(call.name, call.given) for call in known]
+            found[step.size] = known
         return found
+
+    def _given(self, call: _Common) -> tuple[Argument, ...]:
+        """What a general kernel is given: where its buffers lie, and scratch memory if it wants some, then its numbers."""
+        places = [self.layout.place(buffer, call.step) for buffer in call.form.buffers]
+        scratch = [Argument(ARENA, self.layout.arena_bytes)] if call.packs else []
+        return (*places, *scratch, *(Argument(-1, bits(number)) for number in call.numbers))
 
     def text_beside(self, known: Collection[str]) -> str:
         """What is to be compiled where the process has the general kernels of these names already; nothing, it may be."""
@@ -314,18 +317,7 @@ class Module:
         name = blake2b(repr(depends_on).encode(), digest_size=12).hexdigest()
         # Which buffers share bytes is not among it: code that is made quickly is not put in another order.
         apart = replace(form, memories=(0,) * len(form.buffers))
-        found = _Common(f"kernel_{name}", step, kernel, apart, tuple(sorted(places)), is_general=True)
-        scratch = [Argument(ARENA, self.layout.arena_bytes)] * found.packs
-        return replace(found, given=(*self._places(step, apart.buffers), *scratch, *map(constant, found.numbers)))
-
-    def _places(self, step: CompiledStep, buffers: Sequence[Buffer]) -> Iterator[Argument]:
-        for buffer in buffers:
-            place, start = buffer, 0
-            while place.whole is not None:
-                start += place.start * bytes_of(ELEMENTS[place.type.dtype])
-                place = place.whole
-            found = self.layout.place(place, step)
-            yield replace(found, offset=found.offset + start)
+        return _Common(f"kernel_{name}", step, kernel, apart, tuple(sorted(places)), is_general=True)
 
     def _step(self, step: CompiledStep, calls: list[str], common: Mapping[int, _Common]) -> list[LlvmFunction]:
         """The function of a step, and those that it calls: pieces, turns, parts of kernels for threads."""
@@ -355,9 +347,10 @@ class Module:
                 found += self._turns(memory, kernel.core, str(place), team, calls)
             elif (call := common.get(id(kernel))) is not None:
                 given = [*map(memory.address, call.form.buffers)]
-                given += [memory.scratch()] * (call.is_general and call.packs)
-                given += call.numbers
-                f.call(call.name, "void", 1, context, position, *(_in_memory(f, given) if call.is_general else given))
+                if call.is_general:
+                    scratch = [memory.scratch()] if call.packs else []
+                    given = [_in_memory(f, [*given, *scratch, *call.numbers])]
+                f.call(call.name, "void", 1, context, position, *given)
             else:
                 found += self._here(memory, kernel, f"kernel_{step.size}_{place}", team, calls)
         return found

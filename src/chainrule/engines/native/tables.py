@@ -11,7 +11,6 @@ milliseconds for the shortest function: it pays where little is to be done.
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Mapping, Sequence
 from functools import cache
 
@@ -51,17 +50,6 @@ class Call:
 
 Calls = Mapping[int, Sequence[Call]]
 """For each batch size what its step calls, in order."""
-
-
-def constant(value: Value) -> Argument:
-    """A constant as an argument."""
-    if value.element in {"float", "double"}:
-        found = struct.pack("<Q", int(value.text, 16))
-        if value.element == "float":
-            (wide,) = struct.unpack("<d", found)
-            found = struct.pack("<f", wide) + bytes(4)
-        return Argument(-1, *struct.unpack("<q", found))
-    return Argument(-1, int({"true": "1", "false": "0"}.get(value.text, value.text)))
 
 
 def filled(calls: Calls, kernels: Mapping[str, int]) -> Array:

@@ -28,9 +28,10 @@ async function refresh() {
   $("formula").textContent = state.formula;
   $("about-pictures").hidden = !state.ranges;
   $("about-data").textContent = t("{parts} examples; {scaling}.", { parts: Object.entries(state.parts).map(([part, count]) => `${count} ${t(part)}`), scaling: state.scaling || "the network sees them as they are" });
-  $("about-answer").textContent = !state.ranges ? "" : state.classes.length
-    ? t("The colour is the class that the network takes ({classes}); the paler, the less sure. Filled points: training. Open points: test.", { classes: state.classes.map((name, i) => `${t(COLOUR_NAMES[i] ?? i)}: ${name}`) })
-    : t("The line is the network. Blue points: training. Grey points: test.");
+  const classes = state.classes.map((name, i) => `${t(COLOUR_NAMES[i] ?? i)}: ${name}`);
+  $("about-answer").textContent = !state.ranges ? "" : !classes.length ? t("The line is the network. Blue points: training. Grey points: test.") : state.ranges.length === 1
+    ? t("A line for each class ({classes}): how much the network speaks for it at each input. Points: the examples, in the colours of their classes.", { classes })
+    : t("The colour is the class that the network takes ({classes}); the paler, the less sure. Filled points: training. Open points: test.", { classes });
   if (shape() !== drawn) { build(); drawn = shape(); }
   draw();
   await refresh_own();

@@ -19,7 +19,8 @@ def find_letters(texts: Iterable[Any]) -> str:
             continue
         own = tuple(text.get_fontfamily())
         files = tuple(font_manager.findfont(font_manager.FontProperties(family=[family])) for family in own)
-        found = {letter: _font_with(letter, files) for letter in sorted(set(text.get_text())) if letter.isprintable()}
+        letters = sorted(letter for letter in set(text.get_text()) if letter.isprintable() and not letter.isascii())
+        found = {letter: _font_with(letter, files) for letter in letters}
         if others := dict.fromkeys(font for font in found.values() if font):
             text.set_fontfamily([*own, *others])
         lacking |= dict.fromkeys(sorted(letter for letter, font in found.items() if font is None))

@@ -73,9 +73,8 @@ def fit_1d(
         y_data=y[:, 0],
         errors=y[:, 1] if data and model.problem.objective.beside == "standard errors" else empty,
     )
-    sizes = (1, *(use.output.shape[-1] for use in model.problem.described.built.uses))
     return chart(
-        f"Fit of one variable by {'-'.join(map(str, sizes))}",
+        f"Fit of one variable{_by(model)}",
         _fit_reading(found),
         _fit_marks(found),
         Axis(f"{feature_names(info)[0]} (data's units)"),
@@ -150,6 +149,13 @@ def hidden_contributions(source: Source, *, span: Span | None = None, points: in
         numbers(x=x, parts=parts, offset=offset, total=total, predicted=predicted(model, x), kinks=kinks),
         size=(6.4, 4.2),
     )
+
+
+def _by(model: Model) -> str:
+    """The sizes of the layers that have weights between neurons, as " by 1-20-1"; nothing where no layer has."""
+    matrices = {name for name, value in model.weights.items() if value.ndim > 1}
+    uses = [use for use in model.problem.described.built.uses if matrices.intersection((*use.parameters, *use.states))]
+    return f" by 1-{'-'.join(str(use.output.shape[-1]) for use in uses)}" if uses else ""
 
 
 def predicted(model: Model, x: Array) -> Array:
