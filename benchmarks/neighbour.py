@@ -63,7 +63,7 @@ def times(item: Competitor, rounds: int, limit: float | None) -> list[float]:
 
 def measure(workload: str, name: str, rounds: int, engine: str) -> str:
     """A row of the table."""
-    item = Competitor(workload, name, engine)
+    item = Competitor(workload, name, engine, {})
     item.start()
     try:
         weather = Weather([item])
