@@ -111,6 +111,40 @@ def test_a_full_batch_trains_to_the_same_bits_by_any_number_of_threads_and_as_in
         np.testing.assert_allclose(runs[0].trainer.state[name], array, rtol=1e-12, atol=1e-13, err_msg=name)
 
 
+def filters(examples: int, dtype: str, *, channels: int = 2, dilation: int = 1) -> tuple[Graph, Graph]:
+    """A convolution of 3 × 3 taps with 5 filters, and the slopes of its weights."""
+    x, w = input_node("x", (examples, 12, 12, channels), dtype), input_node("w", (9 * channels, 5), dtype)
+    options = {"axes": (1, 2), "taps": (3, 3), "strides": (1, 1), "dilations": (dilation, dilation)}
+    windows = ops.windows(x, **options)
+    rows = ops.reshape(windows, shape=(examples * windows.shape[1] * windows.shape[2], 9 * channels))
+    g = input_node("g", (rows.shape[0], 5), dtype)
+    return Graph({"answer": rows @ w}), Graph({"slopes": ops.transpose(rows) @ g})
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("examples", [20, 21, 23, 100])
+def test_slopes_of_filters_are_summed_in_parts_whoever_does_them(examples, dtype):
+    """2000 positions are too few; 21 examples are seven parts, 23 leave a rest, of 100 each part has more."""
+    _, graph = filters(examples, dtype)
+    random = np.random.default_rng(examples)
+    given = {name: np.rint(random.normal(size=leaf.shape) * 3).astype(dtype) for name, leaf in graph.leaves.items()}
+    seen = np.lib.stride_tricks.sliding_window_view(given["x"], (3, 3), (1, 2)).transpose(0, 1, 2, 4, 5, 3)
+    exact = seen.reshape(-1, 18).T.astype(np.float64) @ given["g"]
+    for threads in (1, 2, 3, 16):
+        np.testing.assert_array_equal(NativeEngine(threads).compile(graph)(given)["slopes"], exact)
+    np.testing.assert_array_equal(NativeEngine(2, is_guarded=True).compile(graph)(given)["slopes"], exact)
+    text = NativeEngine().compile(graph).program.code.module.schedule_text()
+    assert ("parts of" in text) == (examples > 20)
+    assert "shared between threads" in text or examples < 100
+
+
+@pytest.mark.parametrize("dilation", [1, 4])
+def test_answers_of_filters_stay_whole_however_long(dilation):
+    """A sum over 2250 channels and taps belongs to one example: in parts its bits would depend on how many there are."""
+    answer, _ = filters(1, "float32", channels=250, dilation=dilation)
+    assert "parts of" not in NativeEngine().compile(answer).program.code.module.schedule_text()
+
+
 def test_parts_stay_inside_their_buffers():
     graph, values = sums(2053, 5, "float32"), data(2053, 5, "float32")
     guarded = NativeEngine(2, is_guarded=True).compile(graph)(values)

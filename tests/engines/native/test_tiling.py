@@ -44,7 +44,16 @@ def cut(graph: Graph) -> str:
     return next((line for line in text.splitlines() if "at a time" in line), "")
 
 
-SHAPES = [(40, 400, 136), (37, 257, 131), (129, 300, 200), (30, 1000, 160), (200, 129, 300), (30, 2500, 130), (41, 512, 133)]
+SHAPES = [
+    (40, 400, 136),
+    (37, 257, 131),
+    (129, 300, 200),
+    (30, 1000, 160),
+    (200, 129, 300),
+    (30, 2500, 130),
+    (41, 512, 133),
+    (150, 900, 16),
+]
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -79,6 +88,24 @@ def test_by_blocks_go_long_sums_over_a_large_matrix_that_is_read_across_its_rows
     assert not cut(product(64, 1600, 256, "float32"))  # small
     x, y = input_node("x", (128, 6400), "float32"), input_node("y", (6400, 512), "float32")
     assert not cut(Graph({"product": x @ y}))  # read along its rows
+
+
+def test_a_right_matrix_that_stands_as_a_panel_is_not_copied(monkeypatch):
+    monkeypatch.undo()
+    forget()
+
+    def how(vectors: int, step: int = 1) -> str:
+        n = vectors * lanes
+        x, y = input_node("x", (4000, 300), "float32"), input_node("y", (4000, n * step), "float32")
+        columns = ops.slice_axes(y, starts=(0, 0), stops=(4000, n * step), steps=(1, step))
+        text = NativeEngine().compile(Graph({"product": ops.transpose(x) @ columns})).program.code.module.schedule_text()
+        return next(line for line in text.splitlines() if "tiles" in line)
+
+    lanes = NativeEngine().compile(product(9, 9, 9, "float32")).program.code.module.machine.vector_bytes // 4
+    assert "packed" not in how(2)
+    assert "packed" not in how(1)
+    assert "packed" in how(6)  # several panels
+    assert "packed" in how(1, 2)  # not side by side
 
 
 @pytest.mark.parametrize(

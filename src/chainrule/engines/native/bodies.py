@@ -71,7 +71,7 @@ class GroupLayout:
         cut = windows_cut(matrix)
         tall = joined(windows.shape[:cut], access.strides[:cut])
         wide = joined(windows.shape[cut:], access.strides[cut:])
-        return ThroughWindows(access, *((wide, tall) if is_turned else (tall, wide)))
+        return ThroughWindows(access, *((wide, tall) if is_turned else (tall, wide)), is_turned)
 
     def is_row(self, node: Node) -> bool:
         """Whether the node is a leaf that is read from a table."""
@@ -85,6 +85,8 @@ class ThroughWindows:
     access: Access
     rows: tuple[Shape, Shape]
     columns: tuple[Shape, Shape]
+    is_turned: bool
+    """Whether its columns are positions of the windows."""
 
 
 def _times(at: Affine, factor: int) -> Affine:
@@ -215,7 +217,7 @@ class Writer:
         inner = tuple(right.strides[0] * step for step in contiguous(parts))
         right_at = (right.start, *(0,) * len(rows), right.strides[1], *inner)
         places = MemoryPlace(through.access.buffer, left_at), MemoryPlace(right.buffer, right_at)
-        return Product(core.inputs[0].shape[1], *places, core.dtype, parts)
+        return Product(core.inputs[0].shape[1], *places, core.dtype, parts, through.is_turned)
 
     # ---- values
 

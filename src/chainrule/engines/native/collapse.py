@@ -1,10 +1,13 @@
-"""Neighbouring loops as one: what runs through memory without a gap needs no nest."""
+"""Neighbouring loops as one: what runs through memory without a gap needs no nest; and one long loop as two, where threads share it."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from chainrule.engines.native.kernels import Affine, Kernel, Reduction, Turns
+from chainrule.engines.native.kernels import LANES, SHARED_COST, Affine, Kernel, Reduction, Turns
+
+SHARES = 16
+"""Into how many pieces a long loop is cut at most."""
 
 
 def collapsed(kernel: Kernel) -> Kernel:
@@ -28,6 +31,19 @@ def collapsed(kernel: Kernel) -> Kernel:
             kept -= second < kept
     core = replace(kernel.core, extents=tuple(loops[kept:])) if kernel.core else None
     return replace(kernel, extents=tuple(loops[:kept]), core=core)
+
+
+def in_shares(kernel: Kernel) -> Kernel:
+    """The kernel; one that is a single long loop as a loop over equal pieces, of whole vectors if there are such."""
+    if kernel.core is not None or len(kernel.extents) != 1 or kernel.cost < SHARED_COST:
+        return kernel
+    (extent,) = kernel.extents
+    counts = [count for count in range(SHARES, 1, -1) if extent % count == 0]
+    pieces = next((count for count in counts if extent // count % LANES == 0), counts[0] if counts else 1)
+    each = extent // pieces
+    if pieces == 1:
+        return kernel
+    return replace(kernel, extents=(pieces, each), body=kernel.body.moved(lambda at: (at[0], at[1] * each, at[1])))
 
 
 def _seamless(at: Affine, first: int, extent: int) -> bool:

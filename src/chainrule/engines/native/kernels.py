@@ -187,8 +187,9 @@ class Product:
     """A matrix product over the last two loops: Σ over `inner` of left·right; their places count it as one further loop.
 
     Where the left matrix is read through windows the sum runs over several loops, `parts`, which the places count instead; the rows
-    are then those of all loops but the last, and the right matrix is the same for each. With `panel` the right matrix stands in panels of
-    so many columns, one behind the other.
+    are then those of all loops but the last, and the right matrix is the same for each; `over_rows`: the sum runs over the positions of
+    windows, those of all examples, and not over what they cover. With `panel` the right matrix stands in panels of so many columns, one
+    behind the other.
     """
 
     inner: int
@@ -196,6 +197,7 @@ class Product:
     right: MemoryPlace
     dtype: str
     parts: Shape = ()
+    over_rows: bool = False
     panel: int = 0
 
     @property

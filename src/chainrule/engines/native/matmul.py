@@ -127,7 +127,7 @@ class ProductWriter:
         """The columns start ... start + width − 1, by blocks of k: all their panels for one block, then for the next."""
         f, tiles = self.emitter.f, self.tiles
         each = prod(self.core.loops[1:])
-        sums = f.offset(self._scratch, f.index(tiles.block * each * tiles.wide), self.size)
+        sums = f.offset(self._scratch, f.index(tiles.block * each * tiles.wide if tiles.packed else 0), self.size)
         with f.loop(0, -(-width // tiles.wide) * self._rows_kept * tiles.wide, tiles.lanes) as loop:
             f.store(f.constant(self.element, tiles.lanes, 0), f.offset(sums, loop.index, self.size), None, self._scratch_tag)
         turns = self.core.loops[0]
@@ -144,7 +144,7 @@ class ProductWriter:
 
         def panel(inside: Value, columns: int) -> None:
             column = f.binary("add", start, inside)
-            packed = self._pack([], column, columns, -(-columns // tiles.lanes), terms)
+            packed = self._pack([], column, columns, -(-columns // tiles.lanes), terms) if tiles.packed else None
             own = f.offset(sums, inside, self._rows_kept * self.size)
 
             def tile(row: Value, rows: int) -> None:
@@ -371,6 +371,7 @@ class ProductWriter:
                 tall, tall_tag, tuple(offsets), wide, self.emitter.memory.tag(other.buffer), (None,) * vectors, wide_k
             )
         wide = f.offset(self._start(other, batch), start, self.size)
+        wide = wide if terms.first is None else f.offset(wide, terms.first, prod(self.core.loops[1:]) * wide_k * self.size)
         return _Operands(tall, tall_tag, tuple(offsets), wide, self.emitter.memory.tag(other.buffer), masks, wide_k)
 
     def _multiply_add(self, at: _Operands, totals: list[Value], k: Value) -> list[Value]:

@@ -30,7 +30,7 @@ from chainrule.engines.engine import Loop
 from chainrule.engines.native.addresses import Layout, OwnMemory, StepMemory, Tags
 from chainrule.engines.native.buffers import ALIGNMENT, plan_buffers
 from chainrule.engines.native.builder import ELEMENTS, Extent, LlvmFunction, Stride, Value, bits, bytes_of
-from chainrule.engines.native.collapse import collapsed
+from chainrule.engines.native.collapse import collapsed, in_shares
 from chainrule.engines.native.cuts import Cut, cut
 from chainrule.engines.native.forms import KernelForm, may_differ, with_numbers
 from chainrule.engines.native.kernels import Buffer, Kernel, Product, Reduction, Scatter, Turns
@@ -125,7 +125,7 @@ class _Common:
     def packs(self) -> bool:
         """Whether it wants scratch memory, which it is given behind its buffers if it is general."""
         tiles = self.step.tilings.get(id(self.kernel))
-        return tiles is not None and tiles.packed
+        return tiles is not None and tiles.needs_scratch
 
     @property
     def numbers(self) -> list[Value]:
@@ -148,7 +148,7 @@ class Module:
         for size, graph in graphs.items():
             found = schedule(graph, loop)
             vectors = machine.vector_bytes, machine.registers
-            parts = [in_row_pieces(part) for kernel in found.kernels for part in in_parts(collapsed(kernel))]
+            parts = [in_shares(in_row_pieces(part)) for kernel in found.kernels for part in in_parts(collapsed(kernel))]
             found.kernels = [own for part in near_by(parts, *vectors) for own in in_panels(part, *vectors)]
             step = CompiledStep(
                 size, graph, found, plan_buffers(found.kernels, guarded=guarded, arena_from=arena, constants_from=constants)
@@ -472,7 +472,7 @@ class Module:
         emitter = Emitter(memory.f, memory, self.machine.vector_bytes, self.machine.fused)
         match kernel.core:
             case Product() if tiles is not None:
-                scratch = memory.scratch() if tiles.packed else None
+                scratch = memory.scratch() if tiles.needs_scratch else None
                 unrolled = 0 if self.is_quick else UNROLLED
                 ProductWriter(emitter, kernel, kernel.core, tiles, scratch, unrolled).write(first)
             case Reduction():

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from math import prod
 
 from chainrule.engines.native.kernels import (
     Affine,
@@ -33,6 +34,8 @@ MOST = 32
 """How many parts there are at most."""
 NARROW = 128
 """Columns up to which a product is cut: a wider one has rows and panels enough to be shared, and its parts would fill memory."""
+FEW = 4096
+"""Sums over windows that are cut at most: the first cache holds them, and more have tiles enough to be shared."""
 EVEN = 64
 """A part has a multiple of so many terms: whole turns of loops that are dealt out or written several times."""
 
@@ -43,7 +46,9 @@ def in_parts(kernel: Kernel) -> Iterator[Kernel]:
     if not extent:
         yield kernel
         return
-    each = -(-max(-(-extent // MOST), SHORTEST) // EVEN) * EVEN
+    inside = prod(kernel.core.parts[1:]) if isinstance(kernel.core, Product) else 1
+    each = max(-(-extent // MOST), -(-SHORTEST // inside))
+    each = -(-each // EVEN) * EVEN if inside == 1 else each
     full, rest = divmod(extent, each)
     shape = (full + (rest > 0), *kernel.extents)
     sums = [(op, Buffer(f"parts of {kernel.label}", Type(dtype, shape))) for op, dtype in _sums(kernel)]
@@ -67,16 +72,18 @@ def _sums(kernel: Kernel) -> list[tuple[str, str]]:
 
 
 def _long_sum(kernel: Kernel) -> int:
-    """How many terms the outermost loop of the kernel's sum has, if they are to be cut; or 0."""
+    """How many turns the outermost loop of the kernel's sum has, if they are to be cut; or 0."""
     core = kernel.core
     match core:
         case Product() if not core.parts and kernel.extents[-1] <= NARROW and core.left.at[1 + len(kernel.extents)] != 1:
-            extent = core.inner
+            extent = terms = core.inner
+        case Product() if core.over_rows and kernel.points <= FEW:
+            extent, terms = core.parts[0], core.inner
         case Reduction() if not core.along and all(result.op != "argmax" for result in core.results):
-            extent = core.extents[0] if core.extents else 0
+            extent = terms = core.extents[0] if core.extents else 0
         case _:
             return 0
-    return extent if extent >= LONG else 0
+    return extent if terms >= LONG and extent > 1 else 0
 
 
 def _part(kernel: Kernel, sums: list[Buffer], start: int, each: int, parts: int, first: int = 0) -> Kernel:
@@ -90,7 +97,10 @@ def _part(kernel: Kernel, sums: list[Buffer], start: int, each: int, parts: int,
 
     core = kernel.core
     if isinstance(core, Product):
-        made: Product | Reduction = replace(core, inner=each, left=core.left.moved(moved), right=core.right.moved(moved))
+        inner, loops_of_sum = each * prod(core.parts[1:]), (each, *core.parts[1:]) if core.parts else ()
+        made: Product | Reduction = replace(
+            core, inner=inner, parts=loops_of_sum, left=core.left.moved(moved), right=core.right.moved(moved)
+        )
     else:
         assert isinstance(core, Reduction)  # noqa: S101  (as above)
         made = replace(core, extents=(each, *core.extents[1:]), body=core.body.moved(moved))

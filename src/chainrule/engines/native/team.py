@@ -7,8 +7,8 @@ flight: a helper that sleeps, or whose core is taken by somebody else, delays no
 number: tasks are cut by shape alone.
 
 The word `claim` holds region (24 bits), the task behind the last one that is free (20) and the first one that is (20); who takes a task
-exchanges the word for one with a number less, or more, which fails if it has changed in between. A thread that finds nothing for some
-microseconds sleeps (futex on Linux, a short nap elsewhere) until a new region is published.
+exchanges the word for one with a number less, or more, which fails if it has changed in between. A thread that finds nothing for a
+tenth of a millisecond sleeps (futex on Linux, a short nap elsewhere) until a new region is published.
 """
 
 from __future__ import annotations

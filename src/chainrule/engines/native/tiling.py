@@ -7,6 +7,7 @@ from math import prod
 
 from chainrule.engines.native.builder import ELEMENTS, Extent, bytes_of
 from chainrule.engines.native.kernels import Kernel, Product
+from chainrule.engines.native.views import contiguous
 from chainrule.immutable import immutable
 
 LINE = 64
@@ -49,6 +50,11 @@ class Tiling:
         left = -self.height % self.rows if self.rows > 1 and not isinstance(self.height, Extent) else 0
         few = left and (self.rows - left) * self.vectors < BUSY
         return left if few and left <= self.height // self.rows + 1 else 0
+
+    @property
+    def needs_scratch(self) -> bool:
+        """Whether panels, or sums so far, stand in scratch memory."""
+        return self.packed or self.block > 0
 
     @property
     def wide(self) -> int:
@@ -103,11 +109,13 @@ def tiling(kernel: Kernel, core: Product, vector_bytes: int, registers: int) -> 
     ragged = width % lanes and vector_bytes < 64
     served = prod(kernel.extents[:-1]) if core.parts else height
     large = core.inner * width * size > LARGE and served > 2 * rows
-    packed = not core.panel and bool(step != 1 or ragged or large)
+    stands = wide == vectors and not swapped and core.right.at[loops + 1 :] == tuple(width * k for k in contiguous(core.loops))
+    packed = not core.panel and bool(step != 1 or ragged or (large and not stands))
     tiling = Tiling(lanes, rows, vectors, swapped, packed=packed, height=height, width=width)
-    inside = bool(core.parts) and loops > 2 and (packed or tiling.turns > kernel.extents[0])
+    is_one = not any(core.right.at[1 : loops - 1])
+    inside = bool(core.parts) and loops > 2 and is_one and (packed or large or tiling.turns > kernel.extents[0])
     tiling = replace(tiling, batch_inside=inside)
-    block = _block(core, tiling, size) if packed and (loops == 2 or inside) else 0
+    block = _block(core, tiling, size) if (packed or (large and not core.panel)) and (loops == 2 or inside) else 0
     if core.loops[0] < 2 * block or not block:
         return tiling
     kept = prod(kernel.extents[:-1]) * tiling.wide * size
@@ -126,12 +134,7 @@ def _block(core: Product, tiles: Tiling, size: int) -> int:
 
 
 def scratch_bytes(tiles: Tiling, kernel: Kernel, core: Product) -> int:
-    """How much memory a panel takes, or that of a block, with the sums so far of a group."""
-    if not tiles.packed:
-        return 0
-    rows = (
-        tiles.block * prod(core.loops[1:]) + tiles.group * prod(kernel.extents[:-2]) * tiles.height
-        if tiles.block
-        else core.inner
-    )
-    return rows * tiles.wide * bytes_of(ELEMENTS[core.dtype])
+    """How much memory a panel takes, or that of a block, and the sums so far of a group."""
+    panel = (tiles.block * prod(core.loops[1:]) if tiles.block else core.inner) if tiles.packed else 0
+    sums = tiles.group * prod(kernel.extents[:-2]) * tiles.height if tiles.block else 0
+    return (panel + sums) * tiles.wide * bytes_of(ELEMENTS[core.dtype])
