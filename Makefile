@@ -59,6 +59,7 @@ check: $(VENV)/dev  ## format, lint, types, of Python and of the page
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/basedpyright
+	$(BIN)/basedpyright --project benchmarks
 	$(BIN)/deno check --quiet src/chainrule/lab/page/*.js
 
 format: $(VENV)/dev  ## let ruff lay out the code

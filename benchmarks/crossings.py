@@ -116,7 +116,7 @@ def record(folder: Path) -> None:
 
 def main() -> None:
     """Prints both counts by size and density."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument(
         "--record", type=Path, metavar="FOLDER", help="ask dagre anew; FOLDER holds node_modules/@dagrejs/dagre"
     )

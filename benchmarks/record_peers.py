@@ -11,6 +11,7 @@ import json
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "nn"))
 os.environ["KERAS_BACKEND"] = "jax"
@@ -82,7 +83,7 @@ def executed(code: str):
     return names["network"]
 
 
-def as_lists(found: object) -> object:
+def as_lists(found: Any) -> Any:
     """Arrays as lists of numbers with 12 digits."""
     if isinstance(found, dict):
         return {name: as_lists(item) for name, item in found.items()}
@@ -93,7 +94,7 @@ def as_lists(found: object) -> object:
 
 def main() -> None:
     """Writes the file; what has the same code stays as it was recorded."""
-    path = Path(peer_cases.__file__).with_name("recorded_peers.json")
+    path = Path(str(peer_cases.__file__)).with_name("recorded_peers.json")
     known = {(row["case"], row["peer"]): row for row in json.loads(path.read_text())["rows"]}
     rows = []
     for name, case in CASES.items():

@@ -144,7 +144,9 @@ def summed(sizes: tuple[int, ...]) -> float:
         return count, *[each / devices for each in jax.lax.psum(others, "hosts")]
 
     def ones(shape: tuple[int, ...], dtype: str) -> Any:
-        return jax.make_array_from_callback((devices, *shape), NamedSharding(mesh, whole), lambda _: np.ones((1, *shape), dtype))
+        return jax.make_array_from_callback(
+            (devices, *shape), NamedSharding(mesh, whole), lambda _: np.ones((1, *shape), dtype)
+        )
 
     with jax.enable_x64(True):
         add = jax.shard_map(

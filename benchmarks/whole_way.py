@@ -74,7 +74,8 @@ def their_fit(width: int) -> None:
     from sklearn.neural_network import MLPClassifier
 
     x, y = small()
-    MLPClassifier((width,), max_iter=50, batch_size=32, learning_rate_init=0.01, tol=0.0, n_iter_no_change=50).fit(x, y)
+    options: Any = {"max_iter": 50, "batch_size": 32, "learning_rate_init": 0.01, "tol": 0.0, "n_iter_no_change": 50}
+    MLPClassifier((width,), **options).fit(x, y)
 
 
 def new_fits(fit: Callable[[int], None]) -> float:
@@ -114,7 +115,8 @@ def replicas(count: int) -> float:
     """So many networks 2-8-8-1 at once, 500 steps each."""
     import chainrule as cr
 
-    data, options = cr.data.moons(200), {"epochs": 25, "batch_size": 8, "evaluate_every": 0, "replicas": count}
+    data = cr.data.moons(200)
+    options: Any = {"epochs": 25, "batch_size": 8, "evaluate_every": 0, "replicas": count}
     return timed(lambda: cr.fit("2-8-8-1 tanh sigmoid", data, optimizer=cr.SGD(0.1), **options))
 
 

@@ -68,6 +68,8 @@ class Predictor:
 class Module(Protocol):
     """What the modules of this package offer."""
 
+    __name__: str
+
     def learner(self, workload: Workload, data: Data, weights: list[Array], setup: Setup) -> Learner:
         """The network ready to be trained, its weights as given."""
         ...

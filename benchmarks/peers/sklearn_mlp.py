@@ -41,7 +41,7 @@ class _Learner:
 
 def _model(workload: Workload) -> Any:
     warnings.simplefilter("ignore")  # it warns that so few epochs have not converged
-    kind = MLPRegressor if workload.loss == "mean_squared_error" else MLPClassifier
+    kind: Any = MLPRegressor if workload.loss == "mean_squared_error" else MLPClassifier
     return kind(
         hidden_layer_sizes=workload.sizes[1:-1],
         activation="logistic" if workload.activation == "sigmoid" else workload.activation,
