@@ -87,7 +87,7 @@ def known_margin(data: Dataset) -> float:
 
 def _accuracy_error(scores: Array, data: Dataset) -> float:
     """The binomial error of one replica: all are judged by the same sentences, whose luck the mean over replicas does not lessen."""
-    share, count = float(scores.mean()), len(dict(data.parts())["test"])
+    share, count = float(scores.mean()), len(data.part("test"))
     return float(np.sqrt(share * (1 - share) / count))
 
 

@@ -71,7 +71,7 @@ def prediction_history(run: Run, part: str = "training", steps: Iterable[int] | 
     if not len(at):
         raise OptionError("no steps to look at", expected="one or more that were done", remedy="train for an epoch")
     seen = [run.at(int(step)).evaluate(part) for step in at]
-    labels = dict(run.data.parts())[part].y
+    labels = run.data.part(part).y
     confidence = [
         np.take_along_axis(class_probabilities(found.scores.outputs, run.problem.probabilities), labels[None, :, None], axis=-1)
         for found in seen

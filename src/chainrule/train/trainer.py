@@ -12,7 +12,6 @@ from typing import Any, Literal, TypeAlias, cast
 
 import numpy as np
 
-from chainrule.checks import unknown
 from chainrule.data import Dataset
 from chainrule.descriptions.pickles import require_picklable
 from chainrule.display import Shown
@@ -253,18 +252,15 @@ class Trainer(TrainingSteps):
 
     def evaluate(self, part: str) -> Scores:
         """The scores of a part of the data at the present weights."""
-        found = dict(self.data.parts())
-        if part not in found:
-            raise unknown(f"part {part!r}", part, found)
         return self._scores(part)
 
     def _scores(self, part: str, beside: Sequence[str] = ()) -> Scores:
         """The scores of a part, by code that does for those beside it too."""
         if part not in self._evaluators:
-            found, settings = dict(self.data.parts()), self.settings
+            found, settings = self.data.part(part), self.settings
             looks = 1 + (settings.epochs // settings.evaluate_every if settings.evaluate_every else 0)
-            counts = [len(found[name]) for name in beside]
-            self._evaluators[part] = Evaluator([self.problem], self.engine, found[part], settings.replicas, looks, counts)
+            counts = [len(self.data.part(name)) for name in beside]
+            self._evaluators[part] = Evaluator([self.problem], self.engine, found, settings.replicas, looks, counts)
         return self._evaluators[part](self.state)
 
     def _tell(self, callbacks: tuple[Callback, ...], kind: Literal["steps", "epoch", "end"]) -> None:
