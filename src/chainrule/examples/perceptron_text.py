@@ -40,7 +40,7 @@ def _conclude(runs: Runs, seed: int) -> Outcome:
     wrong: Array = run.history.steps()  # (replicas, steps); the loss of a step is 1 for a mistake, else 0
     mistakes = wrong.sum(axis=1)
     last = wrong[:, -len(run.data.train) :].sum()
-    size, margin = _size(run.data), known_margin(run.data)
+    size, margin = float(np.linalg.norm(_inputs(run.data), axis=1).max()), known_margin(run.data)
     bound = (size / margin) ** 2
     scores = run.evaluate("test").scores.values["accuracy"]
     weights = pictures.word_weights(run)
@@ -71,10 +71,6 @@ def _conclude(runs: Runs, seed: int) -> Outcome:
 def _inputs(data: Dataset) -> Array:
     """The inputs (n, words + 1) with the 1 that the bias weighs."""
     return np.column_stack([data.train.x.astype(np.float64), np.ones(len(data.train))])
-
-
-def _size(data: Dataset) -> float:
-    return float(np.linalg.norm(_inputs(data), axis=1).max())
 
 
 def known_margin(data: Dataset) -> float:
