@@ -47,6 +47,11 @@ class PredictionHistory(Shown):
         run = np.cumprod(self.right[::-1], axis=0).sum(axis=0)
         return np.append(self.at.astype(np.float64), np.inf)[len(self.at) - run]
 
+    @property
+    def learned_at_last(self) -> Array:
+        """As `learned`, but finite: those never learned are later than all others, and equal: at twice the last step."""
+        return np.where(np.isinf(self.learned), 2.0 * self.at[-1], self.learned)
+
 
 def prediction_history(run: Run, part: str = "training", steps: Iterable[int] | None = None) -> PredictionHistory:
     """What a classifier's replicas said of a part of the data when so many steps were done, in rising order; None: after each epoch.

@@ -19,6 +19,12 @@ CSS_VARIABLES = {
 }
 """Each colour by its meaning: (on a light page, on a dark page)."""
 
+
+def css_variables(place: int) -> str:
+    """The colours as variables of a style: 0 for a light page, 1 for a dark one."""
+    return ";".join(f"--{name}:{pair[place]}" for name, pair in CSS_VARIABLES.items())
+
+
 SERIES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8a8a8a", "#7f5f00")
 """Colours of curves that must be told apart. Source: M. Okabe, K. Ito, Color Universal Design (2008)."""
 SEQUENTIAL = "cividis"
