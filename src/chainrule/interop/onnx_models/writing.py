@@ -10,6 +10,7 @@ import numpy as np
 
 from chainrule.errors import OptionError
 from chainrule.graph import INPUT, Body, Graph, Node, rewrite_nodes
+from chainrule.graph.rewrite import remade
 from chainrule.interop.onnx_models.emitter import OPSET, Emitter, Extent, Size, Sized, zipped
 from chainrule.interop.onnx_models.lowering import LOWERINGS, UNWRITTEN, WITHOUT_FLOAT64, flipped, unstretched
 from chainrule.interop.onnx_models.needed import needed
@@ -54,9 +55,8 @@ def _in_known_ops(graph: Graph) -> Graph:
         has_row = node.op.name in LOWERINGS and not (node.dtype == "float64" and node.op.name in WITHOUT_FLOAT64)
         if has_row or node.op is scan or node.is_leaf:
             return None
-        if node.op.decomposition is not None:
-            made = node.op.decomposition(*node.inputs, **node.attributes)
-            return made.named(node.name) if node.name else made
+        if (made := remade(node, node.op.decomposition)) is not None:
+            return made
         raise OptionError(
             f"the op {node.op.name} in an ONNX file: {UNWRITTEN.get(node.op.name, 'it has no operator there')}",
             expected="ops that have a row in interop/onnx_models/lowering.py, or a decomposition",
