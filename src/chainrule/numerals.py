@@ -1,10 +1,11 @@
-"""How numbers are written for people: some digits that count, a minus as wide as a plus, powers of ten as in print."""
+"""How numbers are written: for people some digits that count, a minus as wide as a plus, powers of ten as in print; for programs JSON."""
 
 from __future__ import annotations
 
 import math
 import re
-from typing import Literal, SupportsFloat, TypeAlias
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, SupportsFloat, TypeAlias, cast
 
 Style: TypeAlias = Literal["text", "latex"]
 
@@ -79,3 +80,18 @@ def with_uncertainty(value: float, error: float) -> str:
     digits = min(9, max(0, 1 - math.floor(math.log10(error)))) if error > 0 else 4
     both = f"{value:.{digits}f} ± {error:.{digits}f}".replace("-", "−")
     return f"({both})×{power_of_ten(exponent)}" if exponent else both
+
+
+def plain_json(value: Any) -> Any:
+    """A value as JSON has it: arrays as lists, and null for what is not finite, which JSON cannot say.
+
+    >>> plain_json({"loss": (1.5, float("nan"))})
+    {'loss': [1.5, None]}
+    """
+    if hasattr(value, "tolist"):
+        return plain_json(value.tolist())
+    if isinstance(value, Mapping):
+        return {str(key): plain_json(item) for key, item in cast("Mapping[Any, Any]", value).items()}
+    if isinstance(value, list | tuple):
+        return [plain_json(item) for item in cast("Sequence[Any]", value)]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

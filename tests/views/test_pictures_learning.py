@@ -9,8 +9,9 @@ from matplotlib.text import Text
 import chainrule as cr
 from chainrule.errors import OptionError, PositionError, ShapeError
 from chainrule.train import Model, Run
+from chainrule.train.replicated import standard_error
 from chainrule.views.figures.figure import new_figure
-from chainrule.views.pictures.learning.curves import LabelledCurve, compare_runs, learning_curves, limits, standard_error
+from chainrule.views.pictures.learning.curves import LabelledCurve, compare_runs, learning_curves, limits
 from chainrule.views.pictures.learning.depth import corrected, factors, gradient_sizes
 from chainrule.views.pictures.learning.health import dead_and_saturated, health_of_layers, health_table, weight_histograms
 from chainrule.views.pictures.learning.landscape import cost_over_weight, difference_quotients, quotient_table

@@ -16,9 +16,9 @@ from chainrule.train import LBFGS, Run, Settings
 from chainrule.train.optimizers import OPTIMIZERS
 from chainrule.views.colours import CSS_VARIABLES
 from chainrule.views.networks import STAGES, NetworkDrawing, draw_network, growing_picture, layer_card
+from chainrule.views.networks.card import update_rule
 from chainrule.views.networks.marks import LARGEST_IMAGE, image, short
 from chainrule.views.networks.structure import read_columns
-from chainrule.views.networks.update_rule import update_rule
 
 HOSTILE = '</text><script>alert(1)</script> & "x" \u202eabc $y$ \x00' + "long" * 50
 

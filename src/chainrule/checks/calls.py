@@ -57,6 +57,20 @@ def unknown(what: str, name: str, known: Iterable[str], *, none: str = "", other
     return OptionError(what, expected=f"one of {', '.join(names) or none}", remedy=suggest(name, names, otherwise))
 
 
+def require_place(what: str, place: int, count: int) -> None:
+    """OptionError for one of several that are counted from 0, where there are not so many.
+
+    >>> require_place("replica 3", 3, 2)
+    Traceback (most recent call last):
+    ...
+    chainrule.errors.OptionError: replica 3
+      expected: 0 ... 1
+      fix: count from 0
+    """
+    if not 0 <= place < count:
+        raise OptionError(what, expected=f"0 ... {count - 1}", remedy="count from 0")
+
+
 def checked(target: F) -> F:
     """Holds the arguments of a function, of a class's `__init__`, or of a frozen dataclass to their annotations.
 

@@ -6,7 +6,6 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 
 import click
-from rich.console import Console
 from rich.text import Text
 
 from chainrule.cli.locate import data_option, opened, step_option
@@ -79,7 +78,7 @@ def _styled(lines: Iterable[str]) -> Iterator[Text]:
 @contextmanager
 def _watching() -> Generator[Callable[[str], object] | None]:
     """Says in a line that goes again what is looked for or tried, where somebody sits there: trying takes its time."""
-    screen = Console(stderr=True, highlight=False, markup=False, emoji=False)
+    screen = console(stderr=True)
     if not screen.is_terminal:
         yield None
         return

@@ -45,4 +45,4 @@ def export(run: str, to: str | None, output: Path | None, replica: int, step: in
     place = output or run_folder(run).path / f"network{FORMATS[to or ''].suffix}"
     for path in export_to(found, place, to, replica=replica):
         size = path.stat().st_size
-        console().print(f"{printable(path)} ({size / 1e3:.1f} kB)", markup=False, highlight=False, soft_wrap=True)
+        console().print(f"{printable(path)} ({size / 1e3:.1f} kB)", soft_wrap=True)

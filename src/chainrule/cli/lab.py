@@ -60,9 +60,9 @@ def lab(
         raise OptionError(
             f"--port {port}: {trouble.strerror}", expected="a port that is free", remedy="leave --port out"
         ) from trouble
-    console().print(f"The lab is open: {served.link}\nCtrl-C ends it.", markup=False, highlight=False, soft_wrap=True)
+    console().print(f"The lab is open: {served.link}\nCtrl-C ends it.", soft_wrap=True)
     if hall:
-        console().print(f"For the hall: {served.hall_link}", markup=False, highlight=False, soft_wrap=True)
+        console().print(f"For the hall: {served.hall_link}", soft_wrap=True)
     if not no_browser:
         served.open_browser()
     served.serve()

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import io
 import json
-import math
 import sys
 from contextlib import suppress
-from typing import Any, cast
+from typing import Any
 
 import click
-import numpy as np
 from rich.console import Console
 
 from chainrule.data.progress import listening
 from chainrule.engines import HostAddress, engine_named
 from chainrule.errors import OptionError
+from chainrule.numerals import plain_json
 from chainrule.train import Callback, TrainingProgress
 from chainrule.train.trainer import READS_NO_FOLDER
 from chainrule.views.progress import ReadingBar, progress_on
@@ -31,7 +30,7 @@ class ExplainedCommand(click.Command):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Runs the command; where it reads for more than a second, it shows how far it is, on standard error."""
-        bar = ReadingBar(Console(stderr=True, highlight=False, markup=False, emoji=False))
+        bar = ReadingBar(console(stderr=True))
         try:
             with listening(bar):
                 return super().invoke(ctx)
@@ -48,9 +47,9 @@ class ExplainedCommand(click.Command):
                 formatter.write(f"  {line}\n")
 
 
-def console() -> Console:
-    """A console on standard output that takes every text as it stands: no markup, no guesses at what is a number."""
-    return Console(highlight=False, markup=False, emoji=False)
+def console(*, stderr: bool = False) -> Console:
+    """A console on standard output, or standard error, that takes every text as it stands: no markup, no guesses at what is a number."""
+    return Console(stderr=stderr, highlight=False, markup=False, emoji=False)
 
 
 def hush_others(engine: str) -> None:
@@ -103,17 +102,6 @@ def steady(told: Callback) -> Callback:
 
     setattr(tell, READS_NO_FOLDER, True)
     return tell
-
-
-def plain_json(value: Any) -> Any:
-    """Arrays as lists, and null for what is not finite, which JSON cannot say."""
-    if isinstance(value, np.ndarray | np.generic):
-        return plain_json(value.tolist())
-    if isinstance(value, dict):
-        return {str(key): plain_json(item) for key, item in cast("dict[Any, Any]", value).items()}
-    if isinstance(value, list | tuple):
-        return [plain_json(item) for item in cast("list[Any]", value)]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 class EpochJson(EpochLines):

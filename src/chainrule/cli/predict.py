@@ -255,7 +255,7 @@ def _asked(
 def _example(run: Run, place: int) -> tuple[Array, str]:
     """One example of the part that tells most, as a batch of one, and its target in words."""
     data, part = run.dataset_info, last_part(run.dataset_info)
-    examples = dict(run.data.parts())[part]
+    examples = run.data.part(part)
     if not 0 <= place < len(examples):
         raise OptionError(
             f"--example {place}",

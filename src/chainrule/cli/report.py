@@ -29,4 +29,4 @@ def report(run: str, output: Path | None, replica: int, step: int | None, moved:
     found = opened(run, step, moved)
     path = write_report(found, output or run_folder(run).path / "report.html", replica=replica)
     size = path.stat().st_size / 1e6
-    console().print(f"{printable(path)} ({size:.1f} MB): open it in a browser", markup=False, highlight=False, soft_wrap=True)
+    console().print(f"{printable(path)} ({size:.1f} MB): open it in a browser", soft_wrap=True)

@@ -9,7 +9,7 @@ from chainrule.checks import checked
 from chainrule.data.checks import check_whole
 from chainrule.data.dataset import Dataset
 from chainrule.data.examples import Examples
-from chainrule.data.origin import remembered
+from chainrule.data.origin import generated, remembered
 from chainrule.data.scaling import Scaling
 
 _LARGEST = 10
@@ -36,13 +36,13 @@ def bars_and_stripes(size: int = 4) -> Dataset:
     bars = np.repeat(lines[:, None, :], size, axis=1)
     stripes = np.repeat(lines[:, :, None], size, axis=2)
     pictures = np.concatenate([bars, stripes]).reshape(2 ** (size + 1), size * size)
-    return Dataset(
+    return generated(
         "bars_and_stripes",
         Examples(pictures, np.repeat([0, 1], 2**size)),
+        None,
+        f"all bars and stripes of {size} × {size} pixels",
         scaling=Scaling(0, 1 / 255),
         classes=("bars", "stripes"),
-        source=f"generated: all bars and stripes of {size} × {size} pixels",
-        licence="none needed",
     )
 
 

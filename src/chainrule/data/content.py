@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from chainrule.data.progress import tell
 from chainrule.errors import FileFormatError
@@ -116,7 +115,7 @@ def survey(content: Content) -> Survey:
         if not plain:
             decoder.decode(block)
         array = np.frombuffer(block, np.uint8)
-        count += _number(array, newline)
+        count += int(np.count_nonzero(array == newline[0]))
         quotes += block.count(b'"') if b'"' in block else 0
         has_blanks = has_blanks or _blank_after_mark(ending, block)
         is_blank = is_blank and block.isspace()
@@ -174,10 +173,6 @@ def _too_long_somewhere(content: Content) -> FileFormatError:
             line, length, begin = line + 1, 0, end + 1
         length += len(block) - begin
     return too_long(content.name, line, length)
-
-
-def _number(array: NDArray[np.uint8], mark: bytes) -> int:
-    return int(np.count_nonzero(array == mark[0]))
 
 
 def _blank_after_mark(before: bytes, block: bytes) -> bool:

@@ -11,7 +11,7 @@ from typing import Any, Literal, cast
 
 import numpy as np
 
-from chainrule.checks import checked, shown
+from chainrule.checks import checked, shown, unknown
 from chainrule.data.columns import Columns
 from chainrule.data.dataset_info import DatasetInfo
 from chainrule.data.examples import Examples
@@ -82,6 +82,18 @@ class Dataset(Shown):
         for part, examples in (("training", self.train), ("validation", self.validation), ("test", self.test)):
             if examples is not None:
                 yield part, examples
+
+    def part(self, name: str) -> Examples:
+        """The part of this word. Raises: OptionError for one that there is not.
+
+        >>> from chainrule.data import moons
+        >>> len(moons(60).part("training"))
+        60
+        """
+        parts = dict(self.parts())
+        if name not in parts:
+            raise unknown(f"part {name!r}", name, parts)
+        return parts[name]
 
     @property
     def input_shape(self) -> tuple[int, ...]:

@@ -92,7 +92,7 @@ class Examples(Shown):
             if isinstance(which, (int, np.integer)):
                 return self._one(int(which))
             chosen = which if isinstance(which, slice) else _as_index(which)
-            return self._some(chosen)
+            return self._of(self.inputs[chosen], chosen)
         except IndexError as trouble:
             raise DataError(
                 f"these {len(self)} examples have no example {which!r}",
@@ -116,9 +116,6 @@ class Examples(Shown):
     def _one(self, index: int) -> Example:
         x, target = self.inputs.row(index), self.targets.row(index)
         return Example(x, int(target) if self.labelled else target)
-
-    def _some(self, chosen: slice | Array) -> Examples:
-        return self._of(self.inputs[chosen], chosen)
 
     def _of(self, inputs: Rows, chosen: slice | Array) -> Examples:
         found = object.__new__(Examples)

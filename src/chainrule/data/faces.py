@@ -9,7 +9,7 @@ from chainrule.data.checks import check_whole
 from chainrule.data.dataset import Dataset
 from chainrule.data.drawing import Floats, Sheet
 from chainrule.data.examples import Examples
-from chainrule.data.origin import remembered
+from chainrule.data.origin import generated, remembered
 from chainrule.data.scaling import Scaling
 
 _AT_ONCE = 100
@@ -32,14 +32,13 @@ def faces(n: int = 600, *, size: int = 28, seed: Seed = 0) -> Dataset:
     check_whole("size", size, least=12)
     random = np.random.default_rng(seed)
     train, test = (_part(random, n, size) for _ in ("train", "test"))
-    return Dataset(
+    return generated(
         "faces",
         train,
-        test=test,
+        test,
+        f"drawn faces, {size} × {size} pixels, seed {seed}",
         scaling=Scaling(0, 1 / 255),
         classes=_CLASSES,
-        source=f"generated: drawn faces, {size} × {size} pixels, seed {seed}",
-        licence="none needed",
     )
 
 

@@ -11,7 +11,7 @@ from chainrule.checks import NonNegative, Seed, checked
 from chainrule.data.checks import check_amount, check_whole
 from chainrule.data.dataset import Dataset
 from chainrule.data.examples import Examples
-from chainrule.data.origin import remembered
+from chainrule.data.origin import generated, remembered
 from chainrule.data.scaling import Scaling
 from chainrule.display import Shown
 from chainrule.errors import DataError, OptionError
@@ -104,13 +104,12 @@ def curve(
         )
     x, truth = np.linspace(low, high, n), np.linspace(low, high, _TRUTH_POINTS)
     errors = noise * np.random.default_rng(seed).standard_normal(n)
-    return Dataset(
+    return generated(
         name,
         Examples(x[:, None], (_values(chosen, x) + errors)[:, None]),
-        test=Examples(truth[:, None], _values(chosen, truth)[:, None]),
+        Examples(truth[:, None], _values(chosen, truth)[:, None]),
+        f"y = {chosen.formula}, noise {noise:g}, seed {seed}",
         features=("x",),
-        source=f"generated: y = {chosen.formula}, noise {noise:g}, seed {seed}",
-        licence="none needed",
         notes=("the test part is the curve itself, without noise",),
     )
 
@@ -274,16 +273,7 @@ def _points(
 
 
 def _two_inputs(name: str, train: Examples, test: Examples | None, classes: tuple[str, ...], formula: str) -> Dataset:
-    return Dataset(
-        name,
-        train,
-        test=test,
-        scaling=Scaling.none(),
-        classes=classes,
-        features=("x1", "x2"),
-        source=f"generated: {formula}",
-        licence="none needed",
-    )
+    return generated(name, train, test, formula, scaling=Scaling.none(), classes=classes, features=("x1", "x2"))
 
 
 def _polar(radius: Floats, angle: Floats) -> Floats:

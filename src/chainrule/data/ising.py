@@ -13,7 +13,7 @@ from chainrule.checks import Seed, checked
 from chainrule.data.checks import check_amount, check_whole
 from chainrule.data.dataset import Dataset
 from chainrule.data.examples import Examples
-from chainrule.data.origin import remembered
+from chainrule.data.origin import generated, remembered
 from chainrule.data.scaling import Scaling
 from chainrule.data.spins import sample_spins
 from chainrule.errors import DataError, OptionError
@@ -66,16 +66,15 @@ def ising(
     spins = _cached_spins(n, size, tuple(grid.tolist()), steps, seed)
     test = _in_test(n, len(grid))
     targets = _targets(target, hot, threshold)
-    return Dataset(
+    return generated(
         "ising",
         Examples(spins[~test], targets[~test]),
-        test=Examples(spins[test], targets[test]) if test.any() else None,
+        Examples(spins[test], targets[test]) if test.any() else None,
+        f"2-D Ising model, {size} × {size}, {len(grid)} temperatures from {grid.min():g} to {grid.max():g}, "
+        f"{steps} sweeps with cluster turns, seed {seed}",
         scaling=Scaling(0.5, 2.0),
         target_scaling=Scaling.auto(targets[~test]) if target == "temperature" and len(grid) > 1 else None,
         classes=("ordered", "disordered") if target == "phase" else None,
-        source=f"generated: 2-D Ising model, {size} × {size}, {len(grid)} temperatures from {grid.min():g} to {grid.max():g}, "
-        f"{steps} sweeps with cluster turns, seed {seed}",
-        licence="none needed",
     )
 
 

@@ -12,7 +12,7 @@ from chainrule.checks import Fraction, Seed, checked
 from chainrule.data.checks import check_whole
 from chainrule.data.dataset import Dataset
 from chainrule.data.examples import Examples
-from chainrule.data.origin import remembered
+from chainrule.data.origin import generated, remembered
 from chainrule.data.scaling import Scaling
 from chainrule.data.text import UNKNOWN, Padding, Vocabulary, characters, encoded, words
 from chainrule.data.text_input import TextInput
@@ -134,14 +134,13 @@ def opinions(n: int = 200, *, seed: Seed = 0) -> Dataset:
     reader = TextInput(Vocabulary.of(_OPINION_WORDS), "words", "counts")
     texts, labels = opinion_texts(2 * n, seed=seed)
     x = reader.encode(texts)
-    return Dataset(
+    return generated(
         "opinions",
         Examples(x[:n], labels[:n]),
-        test=Examples(x[n:], labels[n:]),
+        Examples(x[n:], labels[n:]),
+        f"sentences about a restaurant, seed {seed}",
         classes=("complaint", "praise"),
         features=reader.vocabulary.tokens[2:],
-        source=f"generated: sentences about a restaurant, seed {seed}",
-        licence="none needed",
         text=reader,
     )
 
@@ -195,14 +194,13 @@ def _windows(vocabulary: Vocabulary, ids: NDArray[np.int64], length: int, encodi
 def _of_language(
     name: str, train: Examples, test: Examples | None, classes: tuple[str, ...], source: str, text: TextInput
 ) -> Dataset:
-    return Dataset(
+    return generated(
         name,
         train,
-        test=test,
+        test,
+        source,
         scaling=Scaling.none(),
         classes=classes,
-        source=f"generated: {source}",
-        licence="none needed",
         notes=(f"tokens unknown to the vocabulary are {UNKNOWN}",),
         text=text,
     )

@@ -9,7 +9,7 @@ from chainrule.checks import NonNegative, Seed, checked
 from chainrule.data.checks import check_amount, check_whole
 from chainrule.data.dataset import Dataset
 from chainrule.data.examples import Examples
-from chainrule.data.origin import remembered
+from chainrule.data.origin import generated, remembered
 from chainrule.data.scaling import Scaling
 from chainrule.errors import OptionError
 
@@ -54,15 +54,14 @@ def materials(n: int = 300, noise: NonNegative = 0.03, seed: Seed = 0) -> Datase
     train, test = (
         Examples(np.column_stack([table[name] for name in _COLUMNS]), table[_TARGET][:, None]) for table in tables.values()
     )
-    return Dataset(
+    return generated(
         "materials",
         train,
-        test=test,
+        test,
+        f"lower Hashin-Shtrikman bound of the bulk modulus, noise {noise:g}, seed {seed}",
         scaling=Scaling.auto(train.x),
         target_scaling=Scaling.auto(train.y),
         features=_COLUMNS,
-        source=f"generated: lower Hashin-Shtrikman bound of the bulk modulus, noise {noise:g}, seed {seed}",
-        licence="none needed",
         notes=("each target has an error bar of its own: see materials_table",),
     )
 

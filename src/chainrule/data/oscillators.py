@@ -11,7 +11,7 @@ from chainrule.checks import Interval, NonNegative, Seed, checked
 from chainrule.data.checks import check_whole
 from chainrule.data.dataset import Dataset
 from chainrule.data.examples import Examples
-from chainrule.data.origin import remembered
+from chainrule.data.origin import generated, remembered
 from chainrule.data.scaling import Scaling
 from chainrule.data.sequences import TargetSteps, check_target_steps
 
@@ -86,12 +86,10 @@ def oscillators(
         return Examples(seen[:, :, None], path[:, :, 1] if target_steps == "every" else path[:, -1:, 1])
 
     train, test = part(), part()
-    return Dataset(
+    return generated(
         "oscillators",
         train,
-        test=test,
+        test,
+        f"two coupled oscillators, frequencies {visible:g} and {hidden:g}, coupling {coupling:g}, noise {noise:g}, seed {seed}",
         scaling=Scaling.none(),
-        source=f"generated: two coupled oscillators, frequencies {visible:g} and {hidden:g}, coupling {coupling:g}, "
-        f"noise {noise:g}, seed {seed}",
-        licence="none needed",
     )

@@ -11,7 +11,7 @@ from chainrule.checks import NonNegative, Seed, checked
 from chainrule.data.checks import check_amount, check_whole
 from chainrule.data.dataset import Dataset
 from chainrule.data.examples import Examples
-from chainrule.data.origin import remembered
+from chainrule.data.origin import generated, remembered
 from chainrule.data.scaling import Scaling
 from chainrule.errors import OptionError
 
@@ -69,7 +69,7 @@ def recall(
 
     classes = tuple(f"signal {signal}" for signal in range(signals)) if target_steps == "last" else None
     law = f"one of {signals} signals, {gap} steps of silence, a question, noise {noise:g}, seed {seed}"
-    return _sequences("recall", part(), part(), classes, law)
+    return generated("recall", part(), part(), law, scaling=Scaling.none(), classes=classes)
 
 
 @remembered("countdown")
@@ -107,7 +107,9 @@ def countdown(n: int = 500, *, most: int = 10, wait: int = 5, target_steps: Targ
         return Examples(x, over if target_steps == "last" else _at(rows, begin + number, np.ones(n), time))
 
     classes = ("running", "over") if target_steps == "last" else None
-    return _sequences("countdown", part(), part(), classes, f"count down from 1 to {most}, seed {seed}")
+    return generated(
+        "countdown", part(), part(), f"count down from 1 to {most}, seed {seed}", scaling=Scaling.none(), classes=classes
+    )
 
 
 def _at(rows: NDArray[np.int64], steps: NDArray[np.int64], values: Floats, time: int) -> Floats:
@@ -115,18 +117,6 @@ def _at(rows: NDArray[np.int64], steps: NDArray[np.int64], values: Floats, time:
     out = np.zeros((len(rows), time))
     out[rows, steps] = values
     return out
-
-
-def _sequences(name: str, train: Examples, test: Examples, classes: tuple[str, ...] | None, law: str) -> Dataset:
-    return Dataset(
-        name,
-        train,
-        test=test,
-        scaling=Scaling.none(),
-        classes=classes,
-        source=f"generated: {law}",
-        licence="none needed",
-    )
 
 
 def check_target_steps(target_steps: str) -> None:

@@ -61,7 +61,7 @@ def twin_notes(table: Table, targets: Array) -> list[str]:
         f"column {name!r} tells the target exactly: leave it out if it is the target in other words"
         for name, cells in table.columns.items()
         # Most columns are none already in the first rows: these are looked at alone before all of them.
-        if all(_is_twin(cells[:count], targets[:count]) for count in (_FIRST_ROWS, len(targets))) and _varies(targets)
+        if all(_is_twin(cells[:count], targets[:count]) for count in (_FIRST_ROWS, len(targets))) and bool(np.ptp(targets))
     ]
 
 
@@ -76,10 +76,6 @@ def _is_twin(cells: Cells, targets: Array) -> bool:
         return len(pairs) == len(np.unique(codes)) == len(np.unique(targets))
     numbers, unreadable = to_numbers(cells)
     return not unreadable.size and np.array_equal(numbers, targets[:, 0])
-
-
-def _varies(targets: Array) -> bool:
-    return bool(np.ptp(targets))
 
 
 def _has_value(cells: Cells) -> bool:

@@ -27,6 +27,11 @@ def changed(
         return ()
 
 
+def with_network(patient: Patient, words: str, network: Layer | None) -> tuple[Cure, ...]:
+    """The cure of another network; none where there is no such."""
+    return () if network is None else changed(patient, words, {"network": network})
+
+
 def at_rate(patient: Patient, rate: float, words: str = "") -> tuple[Cure, ...]:
     """The cure of another learning rate; none where the optimizer finds its steps by itself."""
     rounded = float(f"{rate:.2g}")

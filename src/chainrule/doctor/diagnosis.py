@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chainrule import display
-from chainrule.checks import Natural, checked, unknown
+from chainrule.checks import Natural, checked, require_place, unknown
 from chainrule.display import Shown
 from chainrule.doctor import ailments
 from chainrule.doctor.ailment import AILMENTS, Ailment
@@ -153,8 +153,7 @@ class Wishes:
     only: Sequence[str] | None = None
 
     def __post_init__(self) -> None:
-        if self.replica >= self.replicas:
-            raise OptionError(f"replica {self.replica}", expected=f"0 ... {self.replicas - 1}", remedy="count from 0")
+        require_place(f"replica {self.replica}", self.replica, self.replicas)
         if self.seeds == 1:
             raise OptionError("try_cures=1", expected="two seeds or more: one has no error bar", remedy="write try_cures=8")
         for name in self.only or ():

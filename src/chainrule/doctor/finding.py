@@ -12,6 +12,7 @@ from chainrule.checks import checked
 from chainrule.display import Shown
 from chainrule.errors import OptionError
 from chainrule.immutable import immutable
+from chainrule.numerals import plain_json
 from chainrule.train import Training
 from chainrule.train.replicated import Comparison, plus_minus, replicas_needed
 
@@ -101,24 +102,14 @@ class Finding(Shown):
             for cure in self.cures
         ]
         found = {item.name: getattr(self, item.name) for item in fields(self) if item.name != "stops_learning"}
-        return {**found, "evidence": list(self.evidence), "numbers": _plain(self.numbers), "cures": cures}
+        return {**found, "evidence": list(self.evidence), "numbers": plain_json(self.numbers), "cures": cures}
 
 
 def _tried(tried: Tried) -> dict[str, Any]:
     found = {name: getattr(tried, name) for name in ("score", "part", "before", "after", "verdict")}
     if tried.comparison is None:
-        return _plain(found)
-    return _plain({**found, "difference": tried.comparison.difference, "error": tried.comparison.error})
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}  # pyright: ignore[reportUnknownVariableType,reportUnknownArgumentType]
-    if isinstance(value, np.ndarray | np.generic):
-        return _plain(value.tolist())
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]  # pyright: ignore[reportUnknownVariableType]
-    return None if isinstance(value, float) and not np.isfinite(value) else value
+        return plain_json(found)
+    return plain_json({**found, "difference": tried.comparison.difference, "error": tried.comparison.error})
 
 
 def ill(says: str, *evidence: str, cures: Sequence[Cure] = (), **numbers: Any) -> Finding:

@@ -8,14 +8,14 @@ from math import inf
 
 import numpy as np
 
-from chainrule.checks import Natural, checked
+from chainrule.checks import Natural, checked, require_place
 from chainrule.data import Dataset, Examples
 from chainrule.derivatives import grad
 from chainrule.display import Shown
 from chainrule.doctor.chances import LEVEL, above, one_sided
 from chainrule.doctor.finding import UntoldError
 from chainrule.engines import engine_named
-from chainrule.errors import ChainruleError, OptionError
+from chainrule.errors import ChainruleError
 from chainrule.graph import PARAMETER, Array, Graph, Node, topological_order
 from chainrule.graph.graph import descendants
 from chainrule.immutable import immutable
@@ -61,8 +61,7 @@ class Patient(Shown):
 
     @checked
     def __init__(self, run: Run, replica: Natural = 0, baseline: Run | None = None) -> None:
-        if replica >= run.settings.replicas:
-            raise OptionError(f"replica {replica}", expected=f"0 ... {run.settings.replicas - 1}", remedy="count from 0")
+        require_place(f"replica {replica}", replica, run.settings.replicas)
         self.run, self.replica, self.baseline = run, replica, baseline
 
     @property

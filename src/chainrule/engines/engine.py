@@ -103,6 +103,15 @@ class Results(Shown):
         records = {name: array.copy() for name, array in self.records.items()}
         return Results(records, {name: array.copy() for name, array in self.stacked.items()})
 
+    @staticmethod
+    def joined(pieces: Sequence[Results]) -> Results:
+        """Those of pieces of steps, one behind the other."""
+
+        def together(parts: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
+            return {name: np.concatenate([part[name] for part in parts], axis=1) for name in parts[0]}
+
+        return Results(together([piece.records for piece in pieces]), together([piece.stacked for piece in pieces]))
+
 
 def check_run(
     loop: Loop,

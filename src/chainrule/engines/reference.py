@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import field
 from functools import cached_property
 from typing import Any
@@ -16,7 +16,8 @@ from chainrule.engines.hosts import ALONE
 from chainrule.engines.kernels import Call, kernel
 from chainrule.graph import CONSTANT, Array, Body, Graph, Node, run_passes
 from chainrule.immutable import immutable
-from chainrule.ops import PASSES, epoch_order, loop_key, scan, split_values
+from chainrule.ops import PASSES, epoch_order, scan, split_values
+from chainrule.ops.unrolling import LoopTake, loop_key, loop_take, loop_takes, loop_turn
 
 _simplified: WeakKeyDictionary[Graph, Graph] = WeakKeyDictionary()
 """Graphs after the passes, as long as somebody has them: trainings of equal descriptions have the same graphs."""
@@ -67,10 +68,9 @@ class ExecutionPlan(Shown):
         """What is taken from a loop over time, which runs once however much is taken."""
         key = loop_key(node)
         if key not in self.loops:
-            same = [other for other in self.graph.nodes if other.op is scan and loop_key(other) == key]
-            self.loops[key] = _Turns(node, [_take(other) for other in same], inputs)
+            self.loops[key] = _Turns(node, loop_takes(self.graph, node), inputs)
             self.calls.append(self.loops[key].run)
-        return self.loops[key].found[_take(node)]
+        return self.loops[key].found[loop_take(node)]
 
     def run(self) -> None:
         """Fills every buffer; overflow and NaN show in the values."""
@@ -87,18 +87,12 @@ class ExecutionPlan(Shown):
         return copy
 
 
-def _take(node: Node) -> tuple[str, bool]:
-    return node.attributes["output"], bool(node.attributes.get("before_step"))
-
-
 class _Turns:
     """A loop over time: one turn as a plan, run again and again; what is taken of each turn is kept in `found`."""
 
-    def __init__(self, node: Node, takes: list[tuple[str, bool]], inputs: list[Array]) -> None:
+    def __init__(self, node: Node, takes: Collection[LoopTake], inputs: list[Array]) -> None:
         body: Body = node.attributes["body"]
-        wanted = {*body.states, *(name for name, before in takes if not before)}
-        turn = Graph({name: out for name, out in body.graph.outputs.items() if name in wanted})
-        graph = run_passes(turn, PASSES)[0]
+        graph = run_passes(loop_turn(node, takes), PASSES)[0]
         turns: int = node.attributes["length"]
         self.order = range(turns)[::-1] if node.attributes.get("reverse") else range(turns)
         self.first, self.sequences, constants = split_values(body, tuple(inputs))

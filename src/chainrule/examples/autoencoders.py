@@ -92,7 +92,7 @@ def _trainings(seed: int) -> Mapping[str, Training]:
 
 def errors(run: Run, part: str) -> Array:
     """The mean squared error of each replica on a part, (replicas,), summed in float64."""
-    examples = dict(run.data.parts())[part]
+    examples = run.data.part(part)
     squares: Array = (run.predict(examples.x, replica=None).astype(np.float64) - examples.y) ** 2
     return squares.mean(axis=(1, 2))
 
@@ -136,7 +136,7 @@ def _ratios(
     kind: str, part: str, size: int, found: Mapping[str, Mapping[str, Array]], components: Components, data: Dataset
 ) -> Array:
     """Each replica's error on a part over that of the components of the training part."""
-    rows = dict(data.parts())[part].y
+    rows = data.part(part).y
     return found[f"{kind} {size}"][part] / components.error(rows, size)
 
 

@@ -16,9 +16,9 @@ from chainrule.examples.statistics import mean_fact
 from chainrule.graph import Array
 from chainrule.nn import BoltzmannMachine, RestrictedBoltzmann, bit_states
 from chainrule.train import SGD, Cosine, Training
+from chainrule.train.replicated import standard_error
 from chainrule.views import pictures
 from chainrule.views.pictures.applications.energies import exact_machines, visible_states
-from chainrule.views.pictures.learning.curves import standard_error
 from chainrule.views.view import View
 
 EPOCHS, POINTS = 20_000, 13

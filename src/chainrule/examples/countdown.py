@@ -41,7 +41,7 @@ def _trainings(seed: int) -> Mapping[str, Training]:
 def rightly_timed(run: Run) -> Array:
     """The fraction of test sequences in which the largest output stands at the right step, for each replica: (replicas,)."""
     evaluation = run.evaluate("test")
-    outputs, target = evaluation.scores.outputs, dict(run.data.parts())["test"].y
+    outputs, target = evaluation.scores.outputs, run.data.part("test").y
     return (outputs.argmax(axis=2) == target.argmax(axis=1)).mean(axis=1)
 
 

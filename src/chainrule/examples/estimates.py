@@ -8,6 +8,7 @@ import numpy as np
 
 from chainrule.graph import Array
 from chainrule.immutable import immutable
+from chainrule.train.replicated import standard_error
 
 SAMPLES = 200
 """How often data are resampled for an error bar: it is then known to 5 %."""
@@ -78,7 +79,7 @@ def mean_with_error(values: Sequence[float] | Array) -> tuple[float, float]:
     4.0
     """
     found = np.asarray(values, dtype=np.float64)
-    return float(found.mean()), float(found.std(ddof=1) / np.sqrt(len(found)))
+    return float(found.mean()), float(standard_error(found))
 
 
 def resampled(rows: Array, estimate: Callable[[Array], float], random: np.random.Generator, samples: int = SAMPLES) -> Array:

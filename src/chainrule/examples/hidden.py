@@ -68,7 +68,7 @@ def _trainings(seed: int) -> Mapping[str, Training]:
 
 def _conclude(runs: Runs, seed: int) -> Outcome:
     run = runs["windows"]
-    test = dict(run.data.parts())["test"]
+    test = run.data.part("test")
     seen, hidden = test.x[:, :, 0], test.y
     answers = {
         "network": np.asarray(run.predict(test.x), np.float64),

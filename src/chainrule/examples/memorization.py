@@ -12,7 +12,6 @@ from chainrule.examples.agreement import agreement, rank_correlation
 from chainrule.examples.example import LectureExample, Outcome, Runs
 from chainrule.examples.fact import Fact
 from chainrule.examples.few_digits import few_digits
-from chainrule.graph import Array
 from chainrule.train import SGD, PredictionHistory, Run, Training, prediction_history
 from chainrule.train.replicated import Comparison, Measured, compare, measured, ratio
 from chainrule.views import pictures
@@ -54,7 +53,7 @@ def conclude(runs: Runs, seed: int) -> Outcome:
     seen = {kind: [prediction_history(run, steps=steps_to_look_at(run)) for run in group] for kind, group in kinds.items()}
     after = true[0].trainer.steps_per_epoch
     easy = {kind: [agreement_after(found, after) for found in group] for kind, group in seen.items()}
-    order = {kind: [rank_correlation(_finite(found)) for found in group] for kind, group in seen.items()}
+    order = {kind: [rank_correlation(found.learned_at_last) for found in group] for kind, group in seen.items()}
     alike = compare(easy["true labels"], easy["random labels"], paired=True, among=2)
     ordered = compare(order["true labels"], order["random labels"], paired=True, among=2)
     facts = (
@@ -136,11 +135,6 @@ def steps_to_look_at(run: Run, looks: int = LOOKS) -> list[int]:
 def agreement_after(answers: PredictionHistory, step: int) -> float:
     """How much the replicas agree on which examples are right when so many steps are done."""
     return agreement(answers.right[int(np.flatnonzero(answers.at == step)[0])])
-
-
-def _finite(answers: PredictionHistory) -> Array:
-    """When each example is learned, (replicas, n); those never learned are later than all others, and equal."""
-    return np.where(np.isinf(answers.learned), 2.0 * answers.at[-1], answers.learned)
 
 
 def _last(run: Run, part: str) -> float:

@@ -40,7 +40,7 @@ def _conclude(runs: Runs, seed: int) -> Outcome:
     wrong: Array = run.history.steps()  # (replicas, steps); the loss of a step is 1 for a mistake, else 0
     mistakes = wrong.sum(axis=1)
     last = wrong[:, -len(run.data.train) :].sum()
-    size, margin = _size(run.data), known_margin(run.data)
+    size, margin = float(np.linalg.norm(_inputs(run.data), axis=1).max()), known_margin(run.data)
     bound = (size / margin) ** 2
     scores = run.evaluate("test").scores.values["accuracy"]
     weights = pictures.word_weights(run)
@@ -73,10 +73,6 @@ def _inputs(data: Dataset) -> Array:
     return np.column_stack([data.train.x.astype(np.float64), np.ones(len(data.train))])
 
 
-def _size(data: Dataset) -> float:
-    return float(np.linalg.norm(_inputs(data), axis=1).max())
-
-
 def known_margin(data: Dataset) -> float:
     """The least distance of a sentence from the plane of the known weights: 1 for good words, −1 for bad ones, 0 else."""
     names = data.features or ()
@@ -87,7 +83,7 @@ def known_margin(data: Dataset) -> float:
 
 def _accuracy_error(scores: Array, data: Dataset) -> float:
     """The binomial error of one replica: all are judged by the same sentences, whose luck the mean over replicas does not lessen."""
-    share, count = float(scores.mean()), len(dict(data.parts())["test"])
+    share, count = float(scores.mean()), len(data.part("test"))
     return float(np.sqrt(share * (1 - share) / count))
 
 

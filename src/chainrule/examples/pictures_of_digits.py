@@ -31,7 +31,7 @@ def _conclude(runs: Runs, seed: int) -> Outcome:
     drawn = (
         pictures.learning_curves(run),
         pictures.kernels(run, "conv1"),
-        pictures.feature_maps(run, dict(run.data.parts())["test"][7]),
+        pictures.feature_maps(run, run.data.part("test")[7]),
         pictures.worst_mistakes(run),
     )
     return Outcome(verdict, (fact,), drawn)

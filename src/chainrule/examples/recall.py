@@ -12,6 +12,7 @@ from chainrule.examples.example import LectureExample, Outcome, Runs
 from chainrule.examples.fact import Fact
 from chainrule.nn import GRU, LSTM, RNN, Dense, Layer, Sequential
 from chainrule.train import Adam, ClipNorm, Cosine, Training
+from chainrule.train.replicated import standard_error
 from chainrule.views import pictures
 
 GAPS = (5, 20, 50, 100)
@@ -83,7 +84,7 @@ def _lead(found: pictures.GapScores) -> tuple[float, float]:
     """By how much the LSTM is right more often than the RNN at the longest silence, and the standard error of that."""
     of_data_sets = found.scores[:, -1].mean(axis=2)
     leads = of_data_sets[found.kinds.index("LSTM")] - of_data_sets[found.kinds.index("RNN")]
-    return float(leads.mean()), float(leads.std(ddof=1) / np.sqrt(len(leads)))
+    return float(leads.mean()), float(standard_error(leads))
 
 
 def _verdict(found: pictures.GapScores) -> str:

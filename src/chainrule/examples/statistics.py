@@ -8,6 +8,7 @@ import numpy as np
 
 from chainrule.examples.fact import Fact
 from chainrule.graph import Array
+from chainrule.train.replicated import standard_error
 
 
 class Known(TypedDict, total=False):
@@ -27,5 +28,5 @@ def mean_fact(name: str, values: Array, **known: Unpack[Known]) -> Fact:
     >>> print(mean_fact("x", np.array([1.0, 2.0, 3.0]), reference=2.5))
     x = 2.0 ± 0.6, known 2.5: 0.9 σ away, agrees
     """
-    error = float(np.std(values, ddof=1) / np.sqrt(len(values))) if len(values) > 1 else None
+    error = float(standard_error(values)) if len(values) > 1 else None
     return Fact(name, float(np.mean(values)), error, **known)

@@ -10,9 +10,9 @@ import numpy as np
 from chainrule.data import Dataset, Examples, story
 from chainrule.examples.example import LectureExample, Outcome, Runs
 from chainrule.examples.fact import Fact
-from chainrule.graph import Array
 from chainrule.nn import GRU, Dense, Sequential
-from chainrule.train import Adam, ClipNorm, Cosine, Run, Training
+from chainrule.train import Adam, ClipNorm, Cosine, Training
+from chainrule.train.replicated import standard_error
 from chainrule.views import pictures
 
 STORIES, SENTENCES, UNITS, REPLICAS = 4000, 3, 24, 3
@@ -46,14 +46,10 @@ def _counted(data: Dataset) -> Dataset:
     )  # fmt: skip
 
 
-def _scores(run: Run) -> Array:
-    return run.evaluate("test").scores.values["accuracy"]
-
-
 def _conclude(runs: Runs, seed: int) -> Outcome:
-    scores = {name: _scores(run) for name, run in runs.items()}
+    scores = {name: run.evaluate("test").scores.values["accuracy"] for name, run in runs.items()}
     means = {name: float(found.mean()) for name, found in scores.items()}
-    errors = {name: float(found.std(ddof=1) / np.sqrt(len(found))) for name, found in scores.items()}
+    errors = {name: float(standard_error(found)) for name, found in scores.items()}
     classes = runs[BAG].dataset_info.classes or ()
     # The fraction of right answers of single networks on so many stories is itself known only so well.
     counted = 1 / (2 * np.sqrt(STORIES))

@@ -69,11 +69,10 @@ class LabelErrorSearch:
 def search(run: Run, labels: WrongLabels) -> LabelErrorSearch:
     """What a training says about its labels: suspicions are means over its replicas."""
     answers = prediction_history(run, steps=steps_to_look_at(run))
-    late = np.where(np.isinf(answers.learned), 2.0 * answers.at[-1], answers.learned)
     losses = answers.losses.mean(axis=1)
     truth = labels.data.train.y.copy()
     truth[labels.changed] = labels.truth
-    suspicion = {ALONG: losses.mean(axis=0), END: losses[-1], LATE: np.log(late).mean(axis=0)}
+    suspicion = {ALONG: losses.mean(axis=0), END: losses[-1], LATE: np.log(answers.learned_at_last).mean(axis=0)}
     return LabelErrorSearch(answers, suspicion, truth != labels.data.train.y, truth)
 
 

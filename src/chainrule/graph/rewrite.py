@@ -60,6 +60,14 @@ def run_passes(graph: Graph, passes: Sequence[Pass]) -> tuple[Graph, tuple[PassS
     return graph, tuple(trace)
 
 
+def remade(node: Node, function: Callable[..., Node] | None) -> Node | None:
+    """What a function makes of a node's inputs and attributes, under the node's name; None without a function."""
+    if function is None:
+        return None
+    made = function(*node.inputs, **node.attributes)
+    return made.named(node.name) if node.name else made
+
+
 def rewrite_nodes(name: str, graph: Graph, rule: Rule, of: Collection[Op] | None = None) -> tuple[Graph, PassStep]:
     """Asks the rule at each node (its inputs already rewritten) for a node to take its place; None keeps it.
 

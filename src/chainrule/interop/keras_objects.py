@@ -17,6 +17,7 @@ from chainrule.interop.wiring import (
     Held,
     Imported,
     Wiring,
+    answers_of,
     computed,
     cut,
     cuts_of,
@@ -26,6 +27,7 @@ from chainrule.interop.wiring import (
     made_by,
     moved,
     require_agreement,
+    side_by_side,
     turned,
 )
 from chainrule.nn import Activation, Formula, Layer, Reshape, build_network, to_code, to_peer
@@ -44,7 +46,7 @@ except ImportError as error:
         remedy="pip install 'chainrule[keras]'",
     ) from error
 
-from chainrule.interop.keras_several import SEVERAL, Mask
+from chainrule.interop.keras_several import SEVERAL, Mask, is_frozen
 
 EXAMPLES = 16
 """How many made-up examples both are compared on: of few, the variance of a batch may be so small that rounding shows."""
@@ -90,7 +92,7 @@ def read(model: Any, example: Any = None) -> Imported:
     network, values = reading.read()
     given = [example] if example is not None and not isinstance(example, tuple) else example
     arrays = reading.made_up() if given is None else [np.asarray(each) for each in given]
-    x = arrays[0] if len(arrays) == 1 else np.concatenate([each.reshape(len(each), -1) for each in arrays], axis=1)
+    x = side_by_side(arrays)
     before = model.get_weights()
     for training in (False, True):
         if training and reading.wiring.is_random:
@@ -111,9 +113,7 @@ def _as_called(model: Any, arrays: Sequence[Array]) -> Any:
 
 def _answers(found: Any) -> Array:
     """What a model gives; several answers side by side."""
-    several = list(found.values()) if isinstance(found, dict) else list(found) if isinstance(found, tuple | list) else [found]
-    arrays = [np.asarray(keras.ops.convert_to_numpy(each), np.float64) for each in several]
-    return arrays[0] if len(arrays) == 1 else np.concatenate(arrays, axis=1)
+    return side_by_side([np.asarray(keras.ops.convert_to_numpy(each), np.float64) for each in answers_of(found)])
 
 
 class _Reading:
@@ -278,7 +278,7 @@ class _Reading:
             raise UnlikeError(f"no layer does what {kind} does")
         if operation.dtype_policy.name not in {"float32", "float64"} or operation.get_config().get("lora_rank"):
             raise UnlikeError(f"the dtype policy {operation.dtype_policy.name}, or lora_rank")
-        frozen = _is_frozen(operation)
+        frozen = is_frozen(operation)
         given, padding = self._padding(operation, kind, number, mask)
         if id(operation) in self.known:
             if padding is not None:
@@ -331,10 +331,6 @@ def _axes(given: Any) -> Shape:
     if given is None:
         raise UnlikeError("all axes, that of the batch among them")
     return tuple(given) if isinstance(given, tuple | list) else (given,)
-
-
-def _is_frozen(operation: Any) -> bool:
-    return bool(operation.weights) and not operation.trainable
 
 
 class _Weights(Mapping[str, Array]):

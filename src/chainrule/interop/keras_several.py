@@ -26,6 +26,11 @@ def _numbers(variable: Any) -> Array:
     return np.asarray(keras.ops.convert_to_numpy(variable))
 
 
+def is_frozen(layer: Any) -> bool:
+    """Whether a layer keeps its weights."""
+    return bool(layer.weights) and not layer.trainable
+
+
 def _put(wiring: Wiring, layer: Layer, number: int, arrays: Mapping[str, Any], *, frozen: bool) -> int:
     number = wiring.put(layer, number, frozen=frozen)
     wiring.held.append(Held(number, {label: np.asarray(array) for label, array in arrays.items() if array is not None}))
@@ -44,7 +49,7 @@ def _multi_head(wiring: Wiring, layer: Any, given: Mapping[str, Any], sources: S
     masks = [name for name in ("attention_mask", "query_mask", "value_mask", "key_mask") if given.get(name) is not None]
     if masks or given.get("return_attention_scores") or any(len(shape) != 2 for shape in shapes):
         raise UnlikeError(f"{', '.join(masks) or 'attention scores, or attention over several axes'}")
-    config, frozen = layer.get_config(), bool(layer.weights) and not layer.trainable
+    config, frozen = layer.get_config(), is_frozen(layer)
     heads, size, wide = config["num_heads"], config["key_dim"], config["value_dim"] or config["key_dim"]
     if config.get("use_gate"):
         raise UnlikeError("use_gate")
@@ -96,7 +101,7 @@ def _by_channel(wiring: Wiring, layer: Any, given: Mapping[str, Any], sources: S
     if config["padding"] not in {"valid", "same"}:
         raise UnlikeError(f"padding {config['padding']!r}")
     kind: Any = Conv1D if len(shape) == 2 else Conv2D
-    frozen, separable = bool(layer.weights) and not layer.trainable, hasattr(layer, "pointwise_kernel")
+    frozen, separable = is_frozen(layer), hasattr(layer, "pointwise_kernel")
     weights = _numbers(layer.depthwise_kernel if separable else layer.kernel)
     made, bias = shape[-1] * config["depth_multiplier"], None if layer.bias is None else _numbers(layer.bias)
     options: dict[str, Any] = {

@@ -8,11 +8,10 @@ from collections.abc import Generator, Iterator, Mapping
 from importlib import import_module
 from typing import Any, TypeAlias, cast
 
-import numpy as np
-
 from chainrule.display import Shown
 from chainrule.errors import MissingPackageError
 from chainrule.train import Epoch, Trainer, TrainingProgress
+from chainrule.train.replicated import standard_error
 
 Record: TypeAlias = Generator[None, Epoch | None, None]
 """Takes the epochs of one training, then None; it is closed before None where an error ended the training."""
@@ -86,7 +85,7 @@ def averages(epoch: Epoch) -> dict[str, float]:
         for name, values in scores.items():
             found[f"{part}/{name}"] = float(values.mean())
             if len(values) > 1:
-                found[f"{part}/{name}/standard_error"] = float(values.std(ddof=1) / np.sqrt(len(values)))
+                found[f"{part}/{name}/standard_error"] = float(standard_error(values))
     return found
 
 

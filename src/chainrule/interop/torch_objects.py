@@ -15,7 +15,16 @@ from chainrule.checks import Extents, shown
 from chainrule.errors import MissingPackageError, OptionError, OptionTypeError
 from chainrule.graph import Array, Shape
 from chainrule.interop.portable import Portable
-from chainrule.interop.wiring import Imported, computed, exported, layers_of, made_by, require_agreement
+from chainrule.interop.wiring import (
+    Imported,
+    answers_of,
+    computed,
+    exported,
+    layers_of,
+    made_by,
+    require_agreement,
+    side_by_side,
+)
 from chainrule.nn import to_code, to_peer
 from chainrule.nn.peers.pytorch import channels_first
 
@@ -145,9 +154,7 @@ def _run(module: nn.Module, examples: Sequence[torch.Tensor], *, training: bool)
             part.eval()
     with _in_float64(), torch.no_grad():
         found: Any = run(*examples)
-    several = list(found.values()) if isinstance(found, dict) else list(found) if isinstance(found, tuple | list) else [found]
-    arrays = [each.detach().cpu().double().numpy() for each in several]
-    return arrays[0] if len(arrays) == 1 else np.concatenate([array.reshape(len(array), -1) for array in arrays], axis=1)
+    return side_by_side([each.detach().cpu().double().numpy() for each in answers_of(found)])
 
 
 # ---- there

@@ -32,7 +32,7 @@ from chainrule.interop.torch_parts import (
     kind_of,
     own_kind,
 )
-from chainrule.interop.wiring import Held
+from chainrule.interop.wiring import Held, answers_of
 from chainrule.nn import (
     Activation,
     Dropout,
@@ -75,9 +75,8 @@ class Reading(Functions):
                     given = node.args[0]
                 case _:
                     self.values[node] = self._node(node)
-        items = list(given.values()) if isinstance(given, dict) else list(given) if isinstance(given, tuple | list) else [given]
         try:
-            self.outputs = [self._output(item) for item in items]
+            self.outputs = [self._output(item) for item in answers_of(given)]
         except UnlikeError as error:
             raise self._unlike("the output", str(error)) from error
         shapes = [in_our_order(value.shape, first=value.first) for value in self.inputs]

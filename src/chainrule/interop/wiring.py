@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import accumulate, groupby
 from math import prod
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, cast
 
 import numpy as np
 
@@ -333,6 +333,18 @@ def exported(export: Export, values: Mapping[str, Array], x: Array, *, dtype: An
     if after is None:
         return found, most
     return found / after.factor + after.offset, most / float(np.min(np.abs(after.factor)))
+
+
+def answers_of(found: Any) -> list[Any]:
+    """What a model of another library gives, one answer or several, by name or in their order."""
+    if isinstance(found, dict):
+        return list(cast("dict[Any, Any]", found).values())
+    return list(cast("Sequence[Any]", found)) if isinstance(found, tuple | list) else [found]
+
+
+def side_by_side(arrays: Sequence[Array]) -> Array:
+    """One array as it is, several (n, ...) in the columns of one."""
+    return arrays[0] if len(arrays) == 1 else np.concatenate([array.reshape(len(array), -1) for array in arrays], axis=1)
 
 
 def require_agreement(what: str, theirs: Array, ours: Array, most: float) -> None:

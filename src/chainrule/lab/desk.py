@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from chainrule.checks import checked
+from chainrule.checks import checked, unknown
 from chainrule.errors import OptionError
 from chainrule.lab.room import Action, Choice, Room
 from chainrule.lab.screens import SCREENS
 from chainrule.lab.session import Session
-from chainrule.spelling import suggest
 
 MOST_LETTERS = 200
 
@@ -89,4 +88,4 @@ class Desk:
 
 def _require(name: str, known: Mapping[str, object]) -> None:
     if name not in known:
-        raise OptionError(f"{name!r}", expected=f"one of {', '.join(known)}", remedy=suggest(name, known))
+        raise unknown(f"{name!r}", name, known)

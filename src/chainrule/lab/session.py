@@ -13,7 +13,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from chainrule.checks import Natural, checked, shown
+from chainrule.checks import Natural, checked, shown, unknown
 from chainrule.data import Dataset
 from chainrule.descriptions import restored, written
 from chainrule.display import Shown
@@ -23,7 +23,6 @@ from chainrule.graph import Array
 from chainrule.immutable import immutable
 from chainrule.lab.curves import Curves
 from chainrule.lab.states import Moment, carried_over, with_example
-from chainrule.spelling import suggest
 from chainrule.train import Scores, Trainer, Training
 from chainrule.train.configuration import written_origin
 from chainrule.train.sealed import as_written
@@ -285,7 +284,7 @@ class Session(Shown):
                 f"{name}, which is frozen", expected=f"one of {', '.join(known)}", remedy="take one that is trained"
             )
         if name not in known:
-            raise OptionError(f"no parameter {name!r}", expected=f"one of {', '.join(known)}", remedy=suggest(name, known))
+            raise unknown(f"no parameter {name!r}", name, known)
         shape = known[name].node.shape
         if len(index) != len(shape) or not all(0 <= place < size for place, size in zip(index, shape, strict=True)):
             raise OptionError(

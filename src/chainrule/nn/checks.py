@@ -6,7 +6,8 @@ from math import prod
 from typing import Annotated, TypeAlias
 
 from chainrule.checks import Constraint
-from chainrule.graph import Shape
+from chainrule.errors import ShapeError
+from chainrule.graph import Node, Shape
 from chainrule.graph.node import NAME, NAME_RULE
 
 
@@ -26,3 +27,13 @@ def another_beginning(given: Shape, wanted: Shape) -> str:
     if prod(given) == prod(wanted) and len(wanted) > 1:
         begin = f"{begin}-{'x'.join(map(str, wanted))}"
     return f"begin the network with {begin}, or give it other data"
+
+
+def require_groups(layer: str, groups: int, x: Node) -> None:
+    """Refuses channels that do not fall into so many groups."""
+    if x.shape[-1] % groups:
+        raise ShapeError(
+            f"layer {layer} has {groups} groups and was given {x.type!r}",
+            expected="a number of channels that the groups divide",
+            remedy="choose other groups",
+        )

@@ -9,15 +9,16 @@ from typing import Annotated, ClassVar
 from chainrule.checks import Count, Sizes
 from chainrule.descriptions import Told, described
 from chainrule.display import Shown
-from chainrule.errors import OptionError, ShapeError
+from chainrule.errors import OptionError
 from chainrule.graph import Node, Shape
 from chainrule.immutable import immutable
 from chainrule.nn.activations import ActivationName
 from chainrule.nn.build import Initialiser, LayerScope, layer_scope
-from chainrule.nn.checks import LayerName
+from chainrule.nn.checks import LayerName, require_groups
 from chainrule.nn.initialisers import Zeros, suited_to
 from chainrule.nn.layers import activation_named
-from chainrule.nn.padding import Padding, spans
+from chainrule.nn.padding import Padding
+from chainrule.ops.windows import spans
 
 
 @immutable
@@ -89,12 +90,7 @@ class Filtering(Shown, ABC):
         wanted = "(batch, height, width, channels)" if self.space == 2 else "(batch, length, channels)"
         example = "Reshape((28, 28, 1))" if self.space == 2 else "Reshape((50, 1))"
         here.require(x.type.ndim == self.space + 2, expected=wanted, remedy=f"put a Reshape before it, for example {example}")
-        if x.shape[-1] % self.groups:
-            raise ShapeError(
-                f"layer {here.name} has {self.groups} groups and was given {x.type!r}",
-                expected="a number of channels that the groups divide",
-                remedy="choose other groups",
-            )
+        require_groups(here.name, self.groups, x)
 
 
 def in_each_axis(size: int | Shape, space: int) -> Shape:

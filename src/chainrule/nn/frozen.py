@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from chainrule.descriptions import described
 from chainrule.display import Shown
-from chainrule.errors import OptionTypeError
 from chainrule.graph import Node
 from chainrule.nn.build import Layer, applied, frozen
-from chainrule.nn.layers import as_layer
+from chainrule.nn.layers import as_layers
 
 
 @described
@@ -28,9 +27,7 @@ class Frozen(Shown):
     layers: tuple[Layer, ...]
 
     def __init__(self, *layers: Layer) -> None:
-        if not layers:
-            raise OptionTypeError("nothing to freeze", expected="one layer or more", remedy="write its layers")
-        object.__setattr__(self, "layers", tuple(as_layer(layer) for layer in layers))
+        object.__setattr__(self, "layers", as_layers(layers, "nothing to freeze", "write its layers"))
 
     def __call__(self, x: Node) -> Node:
         """The last layer's output."""

@@ -187,6 +187,13 @@ def as_layer(item: object) -> Layer:
     return cast("Layer", item)
 
 
+def as_layers(items: tuple[Layer, ...], without: str, remedy: str) -> tuple[Layer, ...]:
+    """What a layer is made of, one layer or more; `without` says what it is where there is none."""
+    if not items:
+        raise OptionTypeError(without, expected="one layer or more", remedy=remedy)
+    return tuple(map(as_layer, items))
+
+
 @described
 class Sequential(Explained):
     """Layers one behind the other; any function from node to node is a layer too.

@@ -13,7 +13,7 @@ from chainrule.display import Shown
 from chainrule.errors import ShapeError
 from chainrule.graph import Node, Shape
 from chainrule.nn.build import Initialiser, LayerScope, layer_scope
-from chainrule.nn.checks import LayerName
+from chainrule.nn.checks import LayerName, require_groups
 from chainrule.nn.initialisers import Constant, Zeros
 from chainrule.nn.word import Word
 
@@ -77,12 +77,7 @@ class GroupNorm(Shown):
         with layer_scope(self, "group_norm", x) as here:
             here.require(x.type.ndim >= 2, expected="(batch, space..., channels)", remedy=_RESHAPE)
             channels = x.shape[-1]
-            if channels % self.groups:
-                raise ShapeError(
-                    f"layer {here.name} has {self.groups} groups and was given {x.type!r}",
-                    expected="a number of channels that the groups divide",
-                    remedy="choose other groups",
-                )
+            require_groups(here.name, self.groups, x)
             apart = ops.reshape(x, shape=(*x.shape[:-1], self.groups, channels // self.groups))
             last = apart.type.ndim - 1
             even = _normalised(apart, (*range(1, last - 1), last), self.epsilon)

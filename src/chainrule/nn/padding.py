@@ -16,11 +16,6 @@ Amounts: TypeAlias = "Sequence[tuple[int, int]]"
 """How many entries stand before and behind each axis of space."""
 
 
-def spans(sizes: Shape, dilations: Shape) -> Shape:
-    """How far windows of these sizes reach from their first entry to their last."""
-    return tuple((size - 1) * dilation + 1 for size, dilation in zip(sizes, dilations, strict=True))
-
-
 def same_amounts(extents: Shape, spans: Shape, strides: Shape) -> Amounts:
     """So much that windows have ⌈extent/stride⌉ positions; where it cannot be halved the odd one stands behind.
 

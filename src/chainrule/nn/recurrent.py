@@ -19,7 +19,7 @@ from chainrule.nn.activations import ActivationName
 from chainrule.nn.build import LayerScope, applied, layer_scope
 from chainrule.nn.checks import LayerName
 from chainrule.nn.initialisers import GlorotUniform, LeCunNormal, Zeros
-from chainrule.nn.layers import activation_named, as_layer
+from chainrule.nn.layers import activation_named, as_layers
 from chainrule.nn.parts import Initialiser, Layer
 from chainrule.nn.word import Word
 
@@ -287,13 +287,8 @@ class TimeDistributed(Shown):
     name: str
 
     def __init__(self, *layers: Layer, name: LayerName = "") -> None:
-        if not layers:
-            raise OptionTypeError(
-                "TimeDistributed without a layer",
-                expected="one layer or more",
-                remedy="write for example TimeDistributed(Dense(1))",
-            )
-        object.__setattr__(self, "layers", tuple(as_layer(layer) for layer in layers))
+        made = as_layers(layers, "TimeDistributed without a layer", "write for example TimeDistributed(Dense(1))")
+        object.__setattr__(self, "layers", made)
         object.__setattr__(self, "name", name)
 
     def __call__(self, x: Node) -> Node:

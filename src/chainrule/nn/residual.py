@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from chainrule.descriptions import described
 from chainrule.display import Shown
-from chainrule.errors import OptionTypeError, ShapeError
+from chainrule.errors import ShapeError
 from chainrule.graph import Node
 from chainrule.nn.build import Layer, applied, layer_scope
 from chainrule.nn.checks import LayerName
-from chainrule.nn.layers import as_layer
+from chainrule.nn.layers import as_layers
 
 
 @described
@@ -28,11 +28,7 @@ class Residual(Shown):
     name: str
 
     def __init__(self, *layers: Layer, name: LayerName = "") -> None:
-        if not layers:
-            raise OptionTypeError(
-                "a residual connection around nothing", expected="one layer or more", remedy="write its layers"
-            )
-        object.__setattr__(self, "layers", tuple(as_layer(layer) for layer in layers))
+        object.__setattr__(self, "layers", as_layers(layers, "a residual connection around nothing", "write its layers"))
         object.__setattr__(self, "name", name)
 
     def __call__(self, x: Node) -> Node:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from chainrule.errors import DtypeError, ShapeError
-from chainrule.graph import Array, Node, Shape, Type
+from chainrule.graph import CONSTANT, Array, Node, Shape, Type
 from chainrule.graph.node import normal_axis
 from chainrule.ops.declare import Gradients, op, require_axis, require_kind
 from chainrule.ops.shapes import reshape
@@ -89,3 +89,10 @@ def normal_axes(axis: int | Shape | None, ndim: int) -> Shape:
     """Axes in rising order, counted from 0; None means all."""
     axes: list[int] = list(range(ndim)) if axis is None else np.atleast_1d(axis).tolist()
     return tuple(sorted({normal_axis("a reduction", item, ndim) for item in axes}))
+
+
+def spread_number(node: Node) -> float | None:
+    """The number that a constant, broadcast or not, is everywhere; None for anything else."""
+    while node.op in {broadcast_to, reshape}:
+        node = node.inputs[0]
+    return float(node.attributes["value"]) if node.op is CONSTANT and node.shape == () else None

@@ -11,6 +11,7 @@ import numpy as np
 
 from chainrule.errors import ShapeError
 from chainrule.graph import Array, Graph, Node, PassStep, Type, rewrite_nodes
+from chainrule.graph.rewrite import remade
 from chainrule.ops.broadcast import broadcast_to, reduce_sum
 from chainrule.ops.declare import Gradients, elementwise, op, require_axis, require_kind
 from chainrule.ops.elementwise import (
@@ -469,14 +470,8 @@ def margin_parts(z: Node, labels: Node) -> Node:
 
 def decompose(graph: Graph) -> tuple[Graph, PassStep]:
     """Writes out the ops that are made of others."""
-
-    def rule(node: Node) -> Node | None:
-        if node.op.decomposition is None:
-            return None
-        made = node.op.decomposition(*node.inputs, **node.attributes)
-        return made.named(node.name) if node.name else made
-
-    return rewrite_nodes("decompose", graph, rule, [op for op in graph.ops if op.decomposition is not None])
+    made_of_others = [op for op in graph.ops if op.decomposition is not None]
+    return rewrite_nodes("decompose", graph, lambda node: remade(node, node.op.decomposition), made_of_others)
 
 
 __all__ = [

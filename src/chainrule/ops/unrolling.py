@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from typing import TypeAlias
 
 from chainrule.graph import Body, Graph, Node, PassStep, rewrite_nodes, scope_root
 from chainrule.ops.recurrence import scan, split_values
@@ -10,6 +11,8 @@ from chainrule.ops.shapes import concatenate, reshape, row, slice_axes
 
 Turns = list[dict[str, Node]]
 """The outputs of each turn by name; and, under the names of states, their next values."""
+LoopTake: TypeAlias = "tuple[str, bool]"
+"""What a node takes from its loop: an output by name; or, where it says so, the state of that name before each turn."""
 
 
 def unroll(graph: Graph) -> tuple[Graph, PassStep]:
@@ -29,8 +32,8 @@ def unroll(graph: Graph) -> tuple[Graph, PassStep]:
             if key not in done:
                 done[key] = _turns(node)
             before, after = done[key]
-            found = before if node.attributes.get("before_step") else after
-            rows = [turn[node.attributes["output"]] for turn in found]
+            output, is_before = loop_take(node)
+            rows = [turn[output] for turn in (before if is_before else after)]
             stacked = concatenate(*(reshape(row, shape=(1, *row.shape)) for row in rows), axis=0)
             return stacked.named(node.name) if node.name else stacked
         return _piece(node)
@@ -42,6 +45,24 @@ def loop_key(node: Node) -> tuple[object, ...]:
     """What two nodes of one loop have in common: they differ only in what they take."""
     attributes = node.attributes
     return (attributes["body"], attributes["length"], bool(attributes.get("reverse")), *map(id, node.inputs))
+
+
+def loop_take(node: Node) -> LoopTake:
+    """What a node takes from its loop."""
+    return node.attributes["output"], bool(node.attributes.get("before_step"))
+
+
+def loop_takes(graph: Graph, node: Node) -> dict[LoopTake, Node]:
+    """All that a graph takes from a node's loop, each with the node that takes it."""
+    key = loop_key(node)
+    return {loop_take(other): other for other in graph.nodes if other.op is scan and loop_key(other) == key}
+
+
+def loop_turn(node: Node, takes: Collection[LoopTake]) -> Graph:
+    """One turn of a node's loop, with no more outputs than the next states and what is taken."""
+    body: Body = node.attributes["body"]
+    wanted = {*body.states, *(name for name, before in takes if not before)}
+    return Graph({name: out for name, out in body.graph.outputs.items() if name in wanted})
 
 
 def _turns(node: Node) -> tuple[Turns, Turns]:

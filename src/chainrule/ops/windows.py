@@ -22,6 +22,11 @@ def window_positions(extent: Natural, taps: Count, stride: Count = 1, dilation: 
     return max(0, extent - (taps - 1) * dilation - 1 + stride) // stride
 
 
+def spans(sizes: Shape, dilations: Shape) -> Shape:
+    """How far windows of these sizes reach from their first entry to their last."""
+    return tuple((size - 1) * dilation + 1 for size, dilation in zip(sizes, dilations, strict=True))
+
+
 def _require_windows(name: str, ndim: int, axes: Shape, *numbers: Shape) -> None:
     for axis in axes:
         require_axis(name, axis, ndim)
@@ -62,9 +67,8 @@ def windows(x: Array, *, axes: Shape, taps: Shape, strides: Shape, dilations: Sh
     array([[1., 2., 3.],
            [2., 3., 4.]])
     """
-    spans = tuple((tap - 1) * dilation + 1 for tap, dilation in zip(taps, dilations, strict=True))
     # NumPy puts the taps last, all of them; every stride-th position and every dilation-th tap is kept.
-    slid = np.lib.stride_tricks.sliding_window_view(x, spans, axes)
+    slid = np.lib.stride_tricks.sliding_window_view(x, spans(taps, dilations), axes)
     picked = [slice(None)] * x.ndim
     for axis, stride in zip(axes, strides, strict=True):
         picked[axis] = slice(None, None, stride)

@@ -22,6 +22,7 @@ from chainrule.graph.graph import descendants, rebuilt
 from chainrule.graph.text import labels
 from chainrule.immutable import immutable
 from chainrule.ops import broadcast_to, multiply, reshape, simplify_algebra
+from chainrule.ops.broadcast import spread_number
 
 
 @immutable(eq=False)
@@ -85,12 +86,12 @@ def _gather_factors(graph: Graph) -> tuple[Graph, PassStep]:
     """(x·c)·d is x·(c·d) for numbers c and d one of which is a power of two, so that no product is rounded in another way."""
 
     def rule(node: Node) -> Node | None:
-        if node.op is not multiply or (outer := _number(node.inputs[1])) is None:
+        if node.op is not multiply or (outer := spread_number(node.inputs[1])) is None:
             return None
         inner = node.inputs[0]
         while inner.op in _SPREADS:
             inner = inner.inputs[0]
-        if inner.op is not multiply or inner.name or (factor := _number(inner.inputs[1])) is None:
+        if inner.op is not multiply or inner.name or (factor := spread_number(inner.inputs[1])) is None:
             return None
         if 0.5 not in {abs(math.frexp(factor)[0]), abs(math.frexp(outer)[0])}:
             return None
@@ -101,13 +102,6 @@ def _gather_factors(graph: Graph) -> tuple[Graph, PassStep]:
 
 
 _SPREADS = (broadcast_to, reshape)
-
-
-def _number(node: Node) -> float | None:
-    """The number that a constant, spread or not, is everywhere; None for anything else."""
-    while node.op in _SPREADS:
-        node = node.inputs[0]
-    return float(node.attributes["value"]) if node.op is CONSTANT and node.shape == () else None
 
 
 def _spread_again(made: Node, spread: Node, inner: Node) -> Node:

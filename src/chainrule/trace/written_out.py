@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from chainrule import ops
 from chainrule.graph import Graph, Node, Op, rewrite_nodes
+from chainrule.graph.rewrite import remade
 from chainrule.nn import log_softmax
 
 
@@ -16,15 +17,7 @@ def written_out(graph: Graph) -> Graph:
     >>> [node.op.name for node in written_out(Graph({"y": ops.square(input_node("x"))})).nodes]
     ['input', 'multiply']
     """
-
-    def rule(node: Node) -> Node | None:
-        steps = _STEPS.get(node.op)
-        if steps is None:
-            return None
-        made = steps(*node.inputs, **node.attributes)
-        return made.named(node.name) if node.name else made
-
-    return rewrite_nodes("write out", graph, rule)[0]
+    return rewrite_nodes("write out", graph, lambda node: remade(node, _STEPS.get(node.op)))[0]
 
 
 def _softmax(z: Node, *, axis: int) -> Node:

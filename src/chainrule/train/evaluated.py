@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from chainrule.checks import Natural, checked
+from chainrule.checks import Natural, checked, require_place
 from chainrule.display import Shown
 from chainrule.errors import OptionError
 from chainrule.graph import Array
@@ -63,8 +63,7 @@ class Evaluation(Shown):
         return mean_absolute_error(self._numbers(), self.scores.outputs[self._one(replica)], self.weights)
 
     def _one(self, replica: int) -> int:
-        if replica >= len(self.scores.outputs):
-            raise OptionError(f"replica {replica}", expected=f"0 ... {len(self.scores.outputs) - 1}", remedy="count from 0")
+        require_place(f"replica {replica}", replica, len(self.scores.outputs))
         return replica
 
     def errors(self) -> Array:

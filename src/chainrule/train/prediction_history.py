@@ -47,6 +47,11 @@ class PredictionHistory(Shown):
         run = np.cumprod(self.right[::-1], axis=0).sum(axis=0)
         return np.append(self.at.astype(np.float64), np.inf)[len(self.at) - run]
 
+    @property
+    def learned_at_last(self) -> Array:
+        """As `learned`, but finite: those never learned are later than all others, and equal: at twice the last step."""
+        return np.where(np.isinf(self.learned), 2.0 * self.at[-1], self.learned)
+
 
 def prediction_history(run: Run, part: str = "training", steps: Iterable[int] | None = None) -> PredictionHistory:
     """What a classifier's replicas said of a part of the data when so many steps were done, in rising order; None: after each epoch.
@@ -71,7 +76,7 @@ def prediction_history(run: Run, part: str = "training", steps: Iterable[int] | 
     if not len(at):
         raise OptionError("no steps to look at", expected="one or more that were done", remedy="train for an epoch")
     seen = [run.at(int(step)).evaluate(part) for step in at]
-    labels = dict(run.data.parts())[part].y
+    labels = run.data.part(part).y
     confidence = [
         np.take_along_axis(class_probabilities(found.scores.outputs, run.problem.probabilities), labels[None, :, None], axis=-1)
         for found in seen

@@ -57,6 +57,16 @@ def measured(values: object) -> Measured:
     return Measured(float(array.mean()), float(array.std(ddof=1) / sqrt(len(array))), len(array))
 
 
+def standard_error(values: Array) -> Array:
+    """The standard error of the mean along the last axis; 0 for a single value.
+
+    >>> standard_error(np.array([[1.0, 3.0], [2.0, 2.0]]))
+    array([1., 0.])
+    """
+    count = values.shape[-1]
+    return values.std(axis=-1, ddof=1) / np.sqrt(count) if count > 1 else np.zeros(values.shape[:-1])
+
+
 @immutable
 class Comparison(Shown):
     """The difference of two means with its standard error, and whether chance explains it.

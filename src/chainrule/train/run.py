@@ -12,7 +12,7 @@ from typing import Any, cast
 import numpy as np
 
 from chainrule import display
-from chainrule.checks import Count, Natural, NonNegative, Positive, Regular, Seed, checked, unknown
+from chainrule.checks import Count, Natural, NonNegative, Positive, Regular, Seed, checked, require_place
 from chainrule.data import Columns, Dataset, DatasetInfo, Example, Table, as_table
 from chainrule.display import Shown
 from chainrule.errors import DataError, MissingFileError, OptionError, Remedy, UnsavedRunWarning, warn
@@ -220,12 +220,10 @@ class Run(Shown):
         >>> run.compare(run).alignments[0].correlations.round(6).tolist()
         [1.0, 1.0, 1.0, 1.0]
         """
-        parts = dict(self.data.parts())
-        if part == "test" and part not in parts:
+        if part == "test" and self.data.test is None:
             part = "training"
-        if part not in parts:
-            raise unknown(f"part {part!r}", part, parts)
-        return compared(self.model(replica), other.model(other_replica), parts[part], part)
+        examples = self.data.part(part)
+        return compared(self.model(replica), other.model(other_replica), examples, part)
 
     @checked
     def example(self, number: int, part: str = "test") -> Example:
@@ -233,14 +231,9 @@ class Run(Shown):
 
         Raises: OptionError for a part or a number that the data do not have.
         """
-        parts = dict(self.data.parts())
-        if part not in parts:
-            raise unknown(f"part {part!r}", part, parts)
-        if not 0 <= number < len(parts[part]):
-            raise OptionError(
-                f"example {number} of the {part} part", expected=f"0 ... {len(parts[part]) - 1}", remedy="count from 0"
-            )
-        return parts[part][number]
+        examples = self.data.part(part)
+        require_place(f"example {number} of the {part} part", number, len(examples))
+        return examples[number]
 
     @checked
     def plot(self, ax: Any = None) -> Any:
@@ -362,7 +355,7 @@ class Run(Shown):
     def evaluate(self, part: str = "test") -> Evaluation:
         """Scores and predictions on a part of the data: "training", "validation" or "test"."""
         scores = self.trainer.evaluate(part)
-        return evaluation_of(self.problem, part, scores, dict(self.data.parts())[part].y)
+        return evaluation_of(self.problem, part, scores, self.data.part(part).y)
 
     @checked
     def doctor(self, *, try_cures: bool | int = False, replica: int = 0, only: Sequence[str] | None = None) -> Any:
@@ -474,8 +467,7 @@ class Run(Shown):
         return token_probabilities(self.problem, self.predictor(replica), text)
 
     def _require_replica(self, replica: int) -> None:
-        if not 0 <= replica < self.settings.replicas:
-            raise OptionError(f"replica {replica}", expected=f"0 ... {self.settings.replicas - 1}", remedy="count from 0")
+        require_place(f"replica {replica}", replica, self.settings.replicas)
 
     @property
     def unfinished(self) -> str:

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from chainrule import ops
 from chainrule.errors import OptionError
-from chainrule.graph import CONSTANT, PARAMETER, Node, constant, topological_order
+from chainrule.graph import PARAMETER, Node, constant, topological_order
+from chainrule.ops.broadcast import spread_number
 
 _PASSED = frozenset({ops.reduce_sum, ops.reshape})
 """A sum of a sum of squares is one."""
@@ -41,7 +42,7 @@ def _squares(node: Node, weight: Node | None) -> Iterator[tuple[Node, Node | Non
     elif node.op in {ops.multiply, ops.divide} and (found := _weighed(node)) is not None:
         inner, by = found
         yield from _squares(inner, by if weight is None else by * weight)
-    elif _number(node) != 0:
+    elif spread_number(node) != 0:
         raise OptionError(
             f"a cost with {node.op.name} ({node.type!r}) in it, which is no square",
             expected="a sum of squares: squared errors, chi_squared, and L2 penalties",
@@ -64,16 +65,10 @@ def _spread(weight: Node | None, node: Node) -> Node | None:
 def _weighed(node: Node) -> tuple[Node, Node] | None:
     """What a product or a quotient multiplies, and by what, where that is a number above 0, or an array without a parameter in it."""
     for inner, other in (node.inputs, node.inputs[::-1]) if node.op is ops.multiply else (node.inputs,):
-        number = _number(other)
+        number = spread_number(other)
         if number is None and any(leaf.op is PARAMETER for leaf in topological_order([other])):
             continue
         if number is None or number > 0:
             by = other if number is None else constant(number, other.dtype)
             return inner, by if node.op is ops.multiply else 1.0 / by
     return None
-
-
-def _number(node: Node) -> float | None:
-    while node.op in {ops.broadcast_to, ops.reshape}:
-        node = node.inputs[0]
-    return float(node.attributes["value"]) if node.op is CONSTANT and node.shape == () else None

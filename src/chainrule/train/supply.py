@@ -57,10 +57,7 @@ class Supply(Shown):
             return program.over(tables).run(state, places, sizes[steps], numbers)
 
         found = [copied(*stretch) for stretch in self._stretches(sizes, 1 if in_order else len(order))]
-        return Results(
-            {name: np.concatenate([result.records[name] for result in found], axis=1) for name in found[0].records},
-            {name: np.concatenate([result.stacked[name] for result in found], axis=1) for name in found[0].stacked},
-        )
+        return Results.joined(found)
 
     def _stretches(self, sizes: Array, replicas: int) -> Iterator[tuple[slice, slice]]:
         """Steps, and their rows in the order, of which one copy is made."""

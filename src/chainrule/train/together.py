@@ -70,7 +70,7 @@ def evaluated_together(trainers: Sequence[Trainer], part: str) -> list[Evaluatio
         if not half:
             raise
         return [*evaluated_together(trainers[:half], part), *evaluated_together(trainers[half:], part)]
-    y, shares = dict(first.data.parts())[part].y, _shares(evaluator(_beside(trainers)), first.settings.replicas)
+    y, shares = first.data.part(part).y, _shares(evaluator(_beside(trainers)), first.settings.replicas)
     return [evaluation_of(trainer.problem, part, own, y) for trainer, own in zip(trainers, shares, strict=True)]
 
 
@@ -94,7 +94,7 @@ def _evaluator(trainers: Sequence[Trainer], part: str) -> Evaluator:
     first, settings = trainers[0], trainers[0].settings
     looks = 1 + (settings.epochs // settings.evaluate_every if settings.evaluate_every else 0)
     problems = [trainer.problem for trainer in trainers]
-    return Evaluator(problems, first.engine, dict(first.data.parts())[part], settings.replicas, looks)
+    return Evaluator(problems, first.engine, first.data.part(part), settings.replicas, looks)
 
 
 def _shares(scores: Scores, replicas: int) -> Iterator[Scores]:

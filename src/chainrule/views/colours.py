@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from chainrule.graph import Array
@@ -21,21 +19,14 @@ CSS_VARIABLES = {
 }
 """Each colour by its meaning: (on a light page, on a dark page)."""
 
+
+def css_variables(place: int) -> str:
+    """The colours as variables of a style: 0 for a light page, 1 for a dark one."""
+    return ";".join(f"--{name}:{pair[place]}" for name, pair in CSS_VARIABLES.items())
+
+
 SERIES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8a8a8a", "#7f5f00")
 """Colours of curves that must be told apart. Source: M. Okabe, K. Ito, Color Universal Design (2008)."""
-DASHES = ("-", "--", ":", "-.")
-"""A second way to tell curves apart, for prints in grey."""
-
-
-def second_way(number: int, ways: Sequence[str]) -> str:
-    """The dashes or the marker of a curve, shifted by one each time the colours begin again, so that no two curves look alike.
-
-    >>> len({(SERIES[number % 8], second_way(number, DASHES)) for number in range(32)})
-    32
-    """
-    return ways[(number + number // len(SERIES)) % len(ways)]
-
-
 SEQUENTIAL = "cividis"
 """matplotlib's map for sizes, from little to much."""
 DIVERGING = "chainrule signed"

@@ -13,7 +13,7 @@ from chainrule.errors import OptionError
 from chainrule.graph import Array
 from chainrule.immutable import immutable
 from chainrule.spelling import suggest
-from chainrule.views.colours import SERIES, second_way
+from chainrule.views.colours import SERIES
 
 Meaning: TypeAlias = Literal["ink", "paper", "faint", "line", "positive", "negative", "right", "wrong", "light", "dark"]
 """Colours by what they say: they follow the page, but for light and dark, which stand on images and stay as they are."""
@@ -267,8 +267,22 @@ def look(number: int) -> Look:
 
 
 def dashes(number: int) -> Dash:
-    """The dashes of a series: those of no other one of the same colour."""
-    return DASHES[(number + number // len(SERIES)) % len(DASHES)]
+    """The dashes of a series: those of no other one of the same colour.
+
+    >>> len({(number % len(SERIES), dashes(number)) for number in range(32)})
+    32
+    """
+    return DASHES[_second_way(number) % len(DASHES)]
+
+
+def second_marker(number: int) -> str:
+    """The marker of a series, another one each time the colours begin again."""
+    return MARKERS[_second_way(number) % len(MARKERS)]
+
+
+def _second_way(number: int) -> int:
+    """The number of a series, shifted by one each time the colours begin again, so that no two series look alike."""
+    return number + number // len(SERIES)
 
 
 def class_marker(place: int) -> str:
@@ -313,8 +327,3 @@ def box_around(x: Array, y: Array) -> tuple[float, float, float, float]:
     """
     across, up = (float(side[-1] - side[0]) / (2 * (len(side) - 1)) for side in (x, y))
     return float(x[0]) - across, float(x[-1]) + across, float(y[0]) - up, float(y[-1]) + up
-
-
-def second_marker(number: int) -> str:
-    """The marker of a series, another one each time the colours begin again."""
-    return second_way(number, MARKERS)

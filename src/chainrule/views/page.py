@@ -6,13 +6,8 @@ import importlib.util
 import re
 from functools import lru_cache
 
-from chainrule.views.colours import CSS_VARIABLES
+from chainrule.views.colours import css_variables
 from chainrule.views.svg import clean
-
-
-def _variables(place: int) -> str:
-    return ";".join(f"--{name}:{pair[place]}" for name, pair in CSS_VARIABLES.items())
-
 
 _RULES = {
     "": "color:var(--ink);background:var(--paper);font:14px/1.5 system-ui,-apple-system,'Segoe UI','DejaVu Sans',sans-serif",
@@ -40,7 +35,7 @@ _RULES = {
 _OURS = ".chainrule" * 3 + ":not(svg)"
 """Drawings have letters of their own. Said three times, for the styles that notebooks have for tables are told apart by two classes."""
 
-CSS = f".chainrule{{{_variables(0)}}}@media(prefers-color-scheme:dark){{.chainrule{{{_variables(1)}}}}}" + "".join(
+CSS = f".chainrule{{{css_variables(0)}}}@media(prefers-color-scheme:dark){{.chainrule{{{css_variables(1)}}}}}" + "".join(
     f"{','.join(f'{_OURS} {part}'.rstrip() for part in where.split(', '))}{{{look}}}" for where, look in _RULES.items()
 )
 """The style of every page and notebook view, under the class "chainrule" so that nothing else on a page is touched."""

@@ -8,7 +8,7 @@ import textwrap
 from collections.abc import Iterable
 from html import escape
 
-from chainrule.views.colours import CSS_VARIABLES
+from chainrule.views.colours import CSS_VARIABLES, css_variables
 
 ALLOWED_BREAKS = "\t\n"
 FONTS = "DejaVu Sans, Verdana, system-ui, sans-serif"
@@ -108,7 +108,7 @@ def look(rules: str = "") -> str:
 
     A page that defines the variables itself, for the class "chainrule", is followed. Converters that read no such rule take the attributes.
     """
-    light, dark = (";".join(f"--{name}:{pair[place]}" for name, pair in CSS_VARIABLES.items()) for place in (0, 1))
+    light, dark = css_variables(0), css_variables(1)
     kinds = [(kind, name) for kind in ("fill", "stroke") for name in CSS_VARIABLES]
     follow = "".join(f"svg.chainrule [data-{kind}={name}]{{{kind}:var(--{name})}}" for kind, name in kinds)
     return (

@@ -71,6 +71,11 @@ def numbers(**given: ArrayLike | None) -> dict[str, Array]:
     return {name: np.asarray(value) for name, value in given.items() if value is not None}
 
 
+def numbers_of(found: object, *names: str) -> dict[str, Array]:
+    """These attributes of what was found, as `numbers` has them."""
+    return numbers(**{name: getattr(found, name) for name in names})
+
+
 class PanelLook(TypedDict, total=False):
     """What of a panel differs from the usual."""
 

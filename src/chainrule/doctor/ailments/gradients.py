@@ -8,7 +8,7 @@ import numpy as np
 
 from chainrule.doctor.ailment import ailment
 from chainrule.doctor.chances import LEVEL
-from chainrule.doctor.changes import changed, initialised_anew, with_fields
+from chainrule.doctor.changes import changed, initialised_anew, with_fields, with_network
 from chainrule.doctor.finding import Cure, Finding, UntoldError, fine, ill, remark
 from chainrule.doctor.patient import HALF, Patient, Some
 from chainrule.graph import Array
@@ -77,9 +77,7 @@ def _chance(moved: float, widths: list[int]) -> float:
 
 def _cures(patient: Patient, *, vanishing: bool) -> tuple[Cure, ...]:
     network, anew = patient.problem.network, initialised_anew(patient)
-    cures: tuple[Cure, ...] = ()
-    if anew is not None:
-        cures += changed(patient, "the usual first weights", {"network": anew})
+    cures = with_network(patient, "the usual first weights", anew)
     if not vanishing:
         return cures + changed(patient, "a gradient that is cut to length 1", {"clip": ClipNorm(1.0)})
     straight = {"sigmoid": "relu", "tanh": "relu"}

@@ -32,7 +32,7 @@ def unscaled(patient: Patient) -> Finding:
     varies = spread > 0
     if not varies.any():
         return ill("every input is the same in all examples", "there is nothing that an answer could go by")
-    if _are_positions(patient):
+    if "positions" in patient.problem.dataset_info.scaling.reason:
         return fine("the network takes the inputs for positions")
     # What a rare feature is where it is there counts, not how rare it is.
     reach = np.abs(x - x.mean(axis=0)).max(axis=0)
@@ -64,10 +64,6 @@ def unscaled(patient: Patient) -> Finding:
 
 FAR = 30.0
 """A size of the inputs beyond which a tanh with the usual first weights lies on its flat part for nine inputs in ten."""
-
-
-def _are_positions(patient: Patient) -> bool:
-    return "positions" in patient.problem.dataset_info.scaling.reason
 
 
 def _standardised(patient: Patient) -> Training:

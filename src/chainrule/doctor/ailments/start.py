@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from chainrule.doctor.ailment import ailment
-from chainrule.doctor.changes import by_hand, changed, initialised_anew, unfrozen, without_start
+from chainrule.doctor.changes import by_hand, changed, initialised_anew, unfrozen, with_network, without_start
 from chainrule.doctor.finding import Cure, Finding, fine, ill, remark
 from chainrule.doctor.patient import Patient
 from chainrule.graph import Array
@@ -85,9 +85,7 @@ def _columns(array: Array) -> Array:
 
 
 def _anew(patient: Patient) -> tuple[Cure, ...]:
-    network, cures = initialised_anew(patient), ()
-    if network is not None:
-        cures += changed(patient, "weights that start at random", {"network": network})
+    cures = with_network(patient, "weights that start at random", initialised_anew(patient))
     if start := without_start(patient):
         cures += changed(patient, "first weights drawn at random", start)
     return cures

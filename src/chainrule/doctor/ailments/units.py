@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from chainrule.doctor.ailment import ailment
-from chainrule.doctor.changes import at_rate, changed, initialised_anew, wider, with_fields
+from chainrule.doctor.changes import at_rate, initialised_anew, wider, with_fields, with_network
 from chainrule.doctor.finding import Cure, Finding, fine, ill, remark
 from chainrule.doctor.patient import HALF, Patient
 from chainrule.graph import Array
@@ -140,13 +140,10 @@ def _cures(patient: Patient, deaths: dict[str, list[Death]]) -> tuple[Cure, ...]
     # Units that the usual weights leave dead are bad luck, the rarer the more there are.
     cures = wider(patient) if born and anew is None else ()
     leaky = with_fields(patient.problem.network, {"activation": {"relu": "leaky_relu"}, "function": {"relu": "leaky_relu"}})
-    if leaky is not None:
-        cures += changed(patient, "a leaky ReLU, which passes a gradient on both sides", {"network": leaky})
+    cures += with_network(patient, "a leaky ReLU, which passes a gradient on both sides", leaky)
     if killed and np.isfinite(patient.rate):
         cures += at_rate(patient, patient.rate / 10, "a tenth of the learning rate")
-    if anew is not None:
-        cures += changed(patient, "the usual first weights and biases", {"network": anew})
-    return cures
+    return cures + with_network(patient, "the usual first weights and biases", anew)
 
 
 @ailment("saturated units", source="X. Glorot, Y. Bengio, AISTATS, 249 (2010)", stops_learning=True)
@@ -169,7 +166,7 @@ def saturated(patient: Patient) -> Finding:
             f"{100 * late:.0f} % of the tanhs and sigmoids lie on flat parts, {100 * early:.0f} % at the start", **numbers
         )
     scaled = "the usual start has z of size 1, of which 0.3 % lie so far out for tanh"
-    cures = _wider_start(patient) if early > 0.5 else ()
+    cures = with_network(patient, "the usual first weights", initialised_anew(patient)) if early > 0.5 else ()
     if late > 0.5 >= early and np.isfinite(patient.rate):
         cures += at_rate(patient, patient.rate / 10, "a tenth of the learning rate")
     bad = early > 0.5 or (patient.compares and patient.fitted < HALF)
@@ -188,8 +185,3 @@ def _flat(patient: Patient, model: Model, kinds: dict[str, str]) -> dict[str, fl
     values = model.quantities(patient.train.x, set(kinds))
     slopes = {name: (1 - a**2 if kinds[name] == "tanh" else 4 * a * (1 - a)) for name, a in values.items()}
     return {name: float(np.mean(slope < FLAT)) for name, slope in slopes.items()}
-
-
-def _wider_start(patient: Patient) -> tuple[Cure, ...]:
-    anew = initialised_anew(patient)
-    return () if anew is None else changed(patient, "the usual first weights", {"network": anew})

@@ -185,12 +185,7 @@ class XlaLoop(Shown):
             if before is not None and bad != FINE:
                 self._explain(before, order[:, rows], sizes[steps], numbers, bad)
             found.append(result)
-        if len(found) == 1:
-            return found[0]
-        return Results(
-            {name: np.concatenate([result.records[name] for result in found], axis=1) for name in self.loop.records},
-            {name: np.concatenate([result.stacked[name] for result in found], axis=1) for name in self.loop.stacked},
-        )
+        return found[0] if len(found) == 1 else Results.joined(found)
 
     def _pieces(self, sizes: Array) -> Iterator[tuple[slice, slice]]:
         """Steps and their rows, as many as one call has room for; one call without a step where there is none."""

@@ -9,8 +9,9 @@ import jax.numpy as jnp
 from jax import lax
 
 from chainrule.engines.xla.lowering import LOWERINGS, Array
-from chainrule.graph import CONSTANT, Body, Graph, Node, run_passes
-from chainrule.ops import PASSES, loop_key, scan, split_values
+from chainrule.graph import CONSTANT, Graph, Node, run_passes
+from chainrule.ops import PASSES, scan, split_values
+from chainrule.ops.unrolling import LoopTake, loop_key, loop_take, loop_takes, loop_turn
 
 POSITIONED = {"gather", "scatter_add"}
 """The ops that read or write at positions which are data."""
@@ -36,7 +37,7 @@ class _Walk:
     def __init__(self, graph: Graph, bound: Mapping[str, Array]) -> None:
         self.graph, self.bound = graph, bound
         self.known: dict[Node, Array] = {}
-        self.loops: dict[tuple[object, ...], dict[tuple[str, bool], Array]] = {}
+        self.loops: dict[tuple[object, ...], dict[LoopTake, Array]] = {}
         self.outside: Array = jnp.zeros((), bool)
         for node in graph.nodes:
             self.known[node] = self._value(node)
@@ -57,24 +58,15 @@ class _Walk:
     def _taken(self, node: Node, inputs: tuple[Array, ...]) -> Array:
         key = loop_key(node)
         if key not in self.loops:
-            takes = {_take(other) for other in self.graph.nodes if other.op is scan and loop_key(other) == key}
-            self.loops[key], outside = _run_scan(node, sorted(takes), inputs)
+            self.loops[key], outside = _run_scan(node, sorted(loop_takes(self.graph, node)), inputs)
             self.outside |= outside
-        return self.loops[key][_take(node)]
+        return self.loops[key][loop_take(node)]
 
 
-def _take(node: Node) -> tuple[str, bool]:
-    return node.attributes["output"], bool(node.attributes.get("before_step"))
-
-
-def _run_scan(
-    node: Node, takes: list[tuple[str, bool]], inputs: tuple[Array, ...]
-) -> tuple[dict[tuple[str, bool], Array], Array]:
+def _run_scan(node: Node, takes: list[LoopTake], inputs: tuple[Array, ...]) -> tuple[dict[LoopTake, Array], Array]:
     """One `lax.scan` for all that is taken from a loop."""
-    body: Body = node.attributes["body"]
-    wanted = {*body.states, *(name for name, before in takes if not before)}
-    turn = run_passes(Graph({name: out for name, out in body.graph.outputs.items() if name in wanted}), PASSES)[0]
-    first, sequences, constants = split_values(body, inputs)
+    turn = run_passes(loop_turn(node, takes), PASSES)[0]
+    first, sequences, constants = split_values(node.attributes["body"], inputs)
 
     def step(states: dict[str, Any], rows: dict[str, Any]) -> tuple[dict[str, Any], Any]:
         found, outside = values_of(turn, {**states, **rows, **constants})

@@ -10,14 +10,15 @@ import numpy as np
 
 from chainrule.errors import OptionError
 from chainrule.graph import INPUT, Body, Graph, Node, rewrite_nodes
+from chainrule.graph.rewrite import remade
 from chainrule.interop.onnx_models.emitter import OPSET, Emitter, Extent, Size, Sized, zipped
 from chainrule.interop.onnx_models.lowering import LOWERINGS, UNWRITTEN, WITHOUT_FLOAT64, flipped, unstretched
 from chainrule.interop.onnx_models.needed import needed
 from chainrule.interop.onnx_models.package import DTYPES, GraphProto, ModelProto, ValueInfoProto, checker, helper, numpy_helper
 from chainrule.interop.onnx_models.patterns import windowed
 from chainrule.interop.portable import Portable
-from chainrule.ops import loop_key, scan
-from chainrule.ops.recurrence import split_values
+from chainrule.ops import scan, split_values
+from chainrule.ops.unrolling import LoopTake, loop_key, loop_take
 
 SIZES = (2, 3, 5, 7)
 """The sizes of batch that a graph for any size is found from."""
@@ -54,9 +55,8 @@ def _in_known_ops(graph: Graph) -> Graph:
         has_row = node.op.name in LOWERINGS and not (node.dtype == "float64" and node.op.name in WITHOUT_FLOAT64)
         if has_row or node.op is scan or node.is_leaf:
             return None
-        if node.op.decomposition is not None:
-            made = node.op.decomposition(*node.inputs, **node.attributes)
-            return made.named(node.name) if node.name else made
+        if (made := remade(node, node.op.decomposition)) is not None:
+            return made
         raise OptionError(
             f"the op {node.op.name} in an ONNX file: {UNWRITTEN.get(node.op.name, 'it has no operator there')}",
             expected="ops that have a row in interop/onnx_models/lowering.py, or a decomposition",
@@ -120,18 +120,13 @@ def _info(name: str, it: Sized) -> ValueInfoProto:
     return helper.make_tensor_value_info(name, DTYPES[it.node.dtype], shape)
 
 
-def _taken(node: Node) -> tuple[str, bool]:
-    """Which output of a loop a node takes, and whether before each step."""
-    return node.attributes["output"], bool(node.attributes.get("before_step"))
-
-
 @dataclass
 class _Writer:
     """Writes nodes, by the names of what they are computed from."""
 
     w: Emitter
     leaves: Mapping[str, str]
-    loops: dict[tuple[object, ...], dict[tuple[str, bool], str]]
+    loops: dict[tuple[object, ...], dict[LoopTake, str]]
     outputs: Mapping[str, Node]
     names: dict[Node, str] = field(default_factory=dict[Node, str])
     quantities: set[str] = field(default_factory=set[str])
@@ -159,7 +154,7 @@ class _Writer:
             key = loop_key(node)
             if key not in self.loops:
                 self.loops[key] = self.loop(groups[key])
-            return self.loops[key][_taken(node)]
+            return self.loops[key][loop_take(node)]
         found = windowed(node)
         if found is not None:
             weights = None if found.weights is None else self.of(found.weights)
@@ -180,7 +175,7 @@ class _Writer:
 
     # ---- loops
 
-    def loop(self, nodes: Sequence[Sized]) -> dict[tuple[str, bool], str]:
+    def loop(self, nodes: Sequence[Sized]) -> dict[LoopTake, str]:
         """A loop as one Scan; the names of what is taken from it."""
         w, it = self.w, nodes[0]
         body: Body = it.node.attributes["body"]
@@ -189,7 +184,7 @@ class _Writer:
             raise it.refused("a loop with a step for each example")
         states, sequences, constants = split_values(body, tuple(self.of(source) for source in it.node.inputs))
         rows = {name: flipped(w, value, [0]) if reverse else value for name, value in sequences.items()}
-        taken = list(dict.fromkeys(_taken(one.node) for one in nodes))
+        taken = list(dict.fromkeys(loop_take(one.node) for one in nodes))
         inner = _Body(self, it, constants)
         graph = inner.graph(taken, bool(rows))
         given = [*states.values(), *(rows.values() or [w.constant(np.zeros(length))])]
@@ -217,7 +212,7 @@ class _Body:
     constants: Mapping[str, str]
     ended: set[str] = field(default_factory=set[str])
 
-    def graph(self, taken: Sequence[tuple[str, bool]], has_rows: bool) -> GraphProto:
+    def graph(self, taken: Sequence[LoopTake], has_rows: bool) -> GraphProto:
         """The graph of a turn: states and rows in, next states and what is taken out."""
         bodies = [cast("Body", node.attributes["body"]) for node in self.it.nodes]
         body, outer = bodies[0], self.outer.w

@@ -18,7 +18,8 @@ from chainrule.interop.written.language import Language, Piece, Row
 from chainrule.interop.written.names import Names
 from chainrule.interop.written.places import Place, flat, unflat
 from chainrule.interop.written.subject import Subject, prepared
-from chainrule.ops import loop_key, split_values
+from chainrule.ops import split_values
+from chainrule.ops.unrolling import LoopTake, loop_key, loop_take, loop_takes, loop_turn
 
 VARIABLES = "ijklmnpqrsuvw"
 
@@ -41,7 +42,7 @@ class Loops:
         self.scopes: list[set[str]] = [set()]
         self.kept: set[Node] = set()
         self.aliases: dict[Node, tuple[Node, tuple[Place, ...]]] = {}
-        self.loops: dict[tuple[object, ...], dict[tuple[str, bool], str]] = {}
+        self.loops: dict[tuple[object, ...], dict[LoopTake, str]] = {}
         self.sizes: dict[str, int] = {}
 
     # ---- lines
@@ -391,14 +392,12 @@ class Loops:
         """The array that holds what is taken from a loop; the loop is written once however much is taken."""
         key = loop_key(node)
         if key not in self.loops:
-            same = [other for other in graph.nodes if other.op.name == "scan" and loop_key(other) == key]
-            self.loops[key] = self._turns(node, {_take(other): other for other in same})
-        return self.loops[key][_take(node)]
+            self.loops[key] = self._turns(node, loop_takes(graph, node))
+        return self.loops[key][loop_take(node)]
 
-    def _turns(self, node: Node, taken: Mapping[tuple[str, bool], Node]) -> dict[tuple[str, bool], str]:
+    def _turns(self, node: Node, taken: Mapping[LoopTake, Node]) -> dict[LoopTake, str]:
         body: Body = node.attributes["body"]
-        wanted = {*body.states, *(name for name, before in taken if not before)}
-        turn = prepared(Graph({name: out for name, out in body.graph.outputs.items() if name in wanted}), self.language.known)
+        turn = prepared(loop_turn(node, taken), self.language.known)
         states, sequences, constants = split_values(body, node.inputs)
         carried = {name: self.made(source, f"{node.scope}_{name}") for name, source in states.items()}
         found = {take: self.made(other, f"{node.scope}_every_{take[0].rpartition('.')[2]}") for take, other in taken.items()}
@@ -440,10 +439,6 @@ class Loops:
         with self.over(shape) as places:
             value = self.entry(source, places, shape) if isinstance(source, str) else self.value(source, places).text
             self.say(f"{self.entry(target, (*turn, *places), taken.shape)} = {value};")
-
-
-def _take(node: Node) -> tuple[str, bool]:
-    return node.attributes["output"], bool(node.attributes.get("before_step"))
 
 
 def _widened(places: tuple[Place, ...], axes: Shape) -> tuple[Place, ...]:

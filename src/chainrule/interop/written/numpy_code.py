@@ -5,19 +5,20 @@ from __future__ import annotations
 import builtins
 import keyword
 import pprint
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from chainrule.errors import OptionError
-from chainrule.graph import CONSTANT, Array, Body, Graph, Node
+from chainrule.graph import CONSTANT, Array, Graph, Node
 from chainrule.interop.portable import Portable
 from chainrule.interop.written.language import Piece, Row, words_of
 from chainrule.interop.written.names import Names
 from chainrule.interop.written.subject import Subject, is_uniform, prepared, shape_words, wrapped
-from chainrule.ops import loop_key, split_values
+from chainrule.ops import split_values
+from chainrule.ops.unrolling import LoopTake, loop_key, loop_take, loop_takes, loop_turn
 
 SIZES = (2, 3, 5)
 """For how many examples graphs are compared, to find what goes by their number."""
@@ -147,7 +148,7 @@ class _Body:
         }
         self.helpers: dict[str, None] = {}
         self.lines: list[str] = []
-        self.loops: dict[tuple[object, ...], dict[tuple[str, bool], str]] = {}
+        self.loops: dict[tuple[object, ...], dict[LoopTake, str]] = {}
         self.left_out: set[Node] = set()
         self.indent, self.uses_count = 1, False
         self.write_graph(self.graph)
@@ -217,14 +218,13 @@ class _Body:
     def _scanned(self, node: Node, graph: Graph) -> Piece:
         key = loop_key(node)
         if key not in self.loops:
-            same = [other for other in graph.nodes if other.op.name == "scan" and loop_key(other) == key]
-            self.loops[key] = self._turns(node, [_take(other) for other in same])
-        return Piece(self.loops[key][_take(node)])
+            self.loops[key] = self._turns(node, loop_takes(graph, node))
+        return Piece(self.loops[key][loop_take(node)])
 
-    def _turns(self, node: Node, takes: list[tuple[str, bool]]) -> dict[tuple[str, bool], str]:
+    def _turns(self, node: Node, takes: Collection[LoopTake]) -> dict[LoopTake, str]:
         """The lines of a loop over time; gives, for each that is taken, its values at all turns."""
         states, sequences, constants = split_values(node.attributes["body"], node.inputs)
-        turns = [self._turn(each, takes) for each in (node, *self.twins.get(node, ()))]
+        turns = [prepared(loop_turn(each, takes), self.subject.rows) for each in (node, *self.twins.get(node, ()))]
         turn, length = turns[0], node.attributes["length"]
         self.sizes |= _extents(turns) if len(turns) > 1 else {}
         carried = {name: self.names.fresh(f"{node.scope}_{name}") for name in states}
@@ -251,11 +251,6 @@ class _Body:
         self.say(f"{', '.join(carried.values())} = {', '.join(self.array(turn.outputs[name]) for name in states)}")
         self.indent -= 1
         return {take: f"np.stack({name})" for take, name in found.items()}
-
-    def _turn(self, node: Node, takes: list[tuple[str, bool]]) -> Graph:
-        body: Body = node.attributes["body"]
-        wanted = {*body.states, *(name for name, before in takes if not before)}
-        return prepared(Graph({name: out for name, out in body.graph.outputs.items() if name in wanted}), self.subject.rows)
 
     def _held(self, node: Node, name: str) -> str:
         """A variable for an array that a loop reads again and again."""
@@ -287,10 +282,6 @@ def _plain_number(node: Node) -> Piece:
     """A constant that is one number, or one number everywhere, which NumPy broadcasts."""
     text = number(node.attributes["value"].flat[0])
     return Piece(text, 1 if text.startswith("-") else 0)
-
-
-def _take(node: Node) -> tuple[str, bool]:
-    return node.attributes["output"], bool(node.attributes.get("before_step"))
 
 
 def _extents(graphs: Sequence[Graph]) -> dict[Node, tuple[str, ...]]:

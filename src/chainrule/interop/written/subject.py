@@ -10,6 +10,7 @@ import numpy as np
 from chainrule.display import Shown
 from chainrule.errors import OptionError
 from chainrule.graph import CONSTANT, Array, Graph, Node, Shape, rewrite_nodes, run_passes
+from chainrule.graph.rewrite import remade
 from chainrule.immutable import immutable
 from chainrule.interop.portable import Portable
 from chainrule.interop.wiring import allowed
@@ -147,10 +148,7 @@ def prepared(graph: Graph, rows: Collection[str]) -> Graph:
     """
 
     def parts(node: Node) -> Node | None:
-        if node.op.name in rows or node.op.decomposition is None:
-            return None
-        made = node.op.decomposition(*node.inputs, **node.attributes)
-        return made.named(node.name) if node.name else made
+        return None if node.op.name in rows else remade(node, node.op.decomposition)
 
     graph = run_passes(graph, (lambda given: rewrite_nodes("write out", given, parts), *SIMPLIFICATIONS))[0]
     for node in graph.nodes:

@@ -2,13 +2,12 @@
 
 import { $, after, in_turn, latest, store, tell } from "./store.js";
 import { numeral, t } from "./words.js";
-import { css, made, rgb } from "./paint.js";
-import { draw as draw_view } from "./view.js";
+import { css, made, rgb, show_view } from "./paint.js";
 
 const SIDE = 28;
 /** @type {number[][][]} */
 let strokes = [];
-let weights = new Array(SIDE * SIDE).fill(0), painting_view = null, asked = "", hand_asked = "";
+let weights = new Array(SIDE * SIDE).fill(0), asked = "", hand_asked = "";
 
 async function refresh() {
   for (const name of ["drawing-digit", "contest", "painting"]) $(name).hidden = !store.state.digits;
@@ -130,9 +129,7 @@ async function painted() {
   if (!found) return;
   if (!brushing) weights = found.weights;
   show_weights();
-  $("painting-view").hidden = !found.view;
-  if (!found.view) return;
-  if (painting_view) painting_view.update(found.view); else painting_view = draw_view($("painting-view"), found.view);
+  show_view($("painting-view"), found.view);
 }
 
 let brushing = false;

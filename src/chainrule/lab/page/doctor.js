@@ -2,11 +2,10 @@
 
 import { $, after, latest, store, tell } from "./store.js";
 import { t } from "./words.js";
-import { made } from "./paint.js";
-import { draw as draw_view } from "./view.js";
+import { made, show_view } from "./paint.js";
 
 const GRADES = { ill: () => t("✗ wrong"), remark: () => t("· worth knowing"), fine: () => t("✓ in order"), untold: () => t("? cannot be told") };
-let view = null, shown_of = 0, shown_cure = "";
+let shown_of = 0, shown_cure = "";
 
 /** What the doctor says, where somebody has asked. */
 export async function refresh_doctor() {
@@ -34,8 +33,7 @@ async function tried() {
   $("cure-tried").hidden = false;
   $("cure-told").textContent = t(found.told);
   $("cure-verdict").textContent = t(found.verdict);
-  $("cure-view").hidden = !found.view;
-  if (found.view) { if (view) view.update(found.view); else view = draw_view($("cure-view"), found.view); }
+  show_view($("cure-view"), found.view);
   $("cure-tried").scrollIntoView({ block: "nearest" });
   for (const item of $("findings").querySelectorAll("[data-cure]")) item.classList.toggle("chosen", item.dataset.cure === `${found.ailment}/${found.place}`);
 }

@@ -2,10 +2,9 @@
 
 import { $, after, latest, say, show, store, tell, words_of } from "./store.js";
 import { t } from "./words.js";
-import { made } from "./paint.js";
-import { draw as draw_view } from "./view.js";
+import { made, show_view } from "./paint.js";
 
-let view = null, listed = "", asked = "", told = "";
+let listed = "", asked = "", told = "";
 
 /** The strip over the other screens, and the step of this one. */
 export function strip() {
@@ -76,9 +75,7 @@ async function answer(of, guess) {
   $("lesson-right").textContent = t(found.is_right ? "Right: {answer}." : "Not quite: {answer}.", { answer: found.right }).replace(/\.\.$/, ".");
   $("lesson-told").textContent = t(found.told);
   $("lesson-verdict").textContent = t(found.verdict);
-  $("lesson-view").hidden = !found.view;
-  if (!found.view) return;
-  if (view) view.update(found.view); else view = draw_view($("lesson-view"), found.view);
+  show_view($("lesson-view"), found.view);
 }
 
 const go = (name, place) => after(tell("lesson", { name, place }));

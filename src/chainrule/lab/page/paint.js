@@ -1,6 +1,7 @@
 // Colours, and canvases that are painted with them.
 
 import { numeral, t } from "./words.js";
+import { draw } from "./view.js";
 
 export const OKABE = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#f0e442", "#999999"];
 export const COLOUR_NAMES = ["blue", "orange", "green", "pink"];
@@ -65,6 +66,15 @@ export function label_axes(context, canvas, [[x0, x1], [y0, y1]], [across, up] =
 export function fill(element, markup) {
   element.innerHTML = markup.replaceAll(' style="', ' data-style="');
   for (const each of element.querySelectorAll("[data-style]")) each.style.cssText = each.dataset.style;
+}
+
+/** @type {WeakMap<any, any>} the view that stands in an element */
+const views = new WeakMap();
+/** A view in an element, drawn once and from then on updated; the element is hidden where there is none. @param {any} element @param {any} found */
+export function show_view(element, found) {
+  element.hidden = !found;
+  if (!found) return;
+  if (views.has(element)) views.get(element).update(found); else views.set(element, draw(element, found));
 }
 
 /** What the network answers, over its inputs, with the examples. @param {any} canvas @param {any} frame @param {any} state */

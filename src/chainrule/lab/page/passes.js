@@ -2,11 +2,10 @@
 
 import { $, after, all, latest, say, show, shown, store, tell, words_of } from "./store.js";
 import { numeral, t } from "./words.js";
-import { fill, made, options } from "./paint.js";
-import { draw as draw_view } from "./view.js";
+import { fill, made, options, show_view } from "./paint.js";
 
 /** @type {any} what /passes told, and for what */
-let walk = null, asked = "", timer = 0, view = null, viewed = "", staged = "";
+let walk = null, asked = "", timer = 0, viewed = "", staged = "";
 
 const at = () => Math.min(+shown("passes.at"), walk.steps.length);
 const wish = () => ({ example: shown("passes.example"), level: shown("passes.level"), notation: shown("passes.notation"), every: shown("passes.every") === 1 });
@@ -135,7 +134,7 @@ async function quotient() {
   $("quotient").replaceChildren(...Object.entries(facts).flatMap(([name, [id, value]]) => [made("dt", { textContent: name }), made("dd", { id, textContent: id === "quotient-forward" || id === "quotient-derivative" ? value.toPrecision(9).replace("-", "−") : numeral(value) })]));
   if (found.view) {
     viewed = key;
-    if (view) view.update(found.view); else view = draw_view($("quotient-view"), found.view);
+    show_view($("quotient-view"), found.view);
   }
 }
 

@@ -2,12 +2,11 @@
 
 import { $, after, ask, in_turn, say, show, shown, store, tell, words_of } from "./store.js";
 import { numeral, t } from "./words.js";
-import { made, options } from "./paint.js";
-import { draw as draw_view } from "./view.js";
+import { made, options, show_view } from "./paint.js";
 
 /** @type {any[]} the pictures that suit */
 let known = [];
-let view = null, asked = "", listed = "", film = null, timer = 0;
+let asked = "", listed = "", film = null, timer = 0;
 
 const given = () => JSON.parse(shown("pictures.given"));
 const chosen = () => known.find(each => each.name === shown("pictures.name")) ?? known[0];
@@ -41,7 +40,7 @@ const load = in_turn(async () => {
 });
 
 function draw(found) {
-  if (view) view.update(found); else view = draw_view($("view"), found);
+  show_view($("view"), found);
   const svg = $("view").querySelector("svg");
   if (svg) svg.setAttribute("aria-label", found.title);
 }

@@ -3,8 +3,7 @@
 import { $, after, ask, say, store, tell, unpacked, words_of } from "./store.js";
 import { numeral, t } from "./words.js";
 import { refresh_doctor, start_doctor } from "./doctor.js";
-import { draw as draw_view } from "./view.js";
-import { draw_answer, draw_curve, made } from "./paint.js";
+import { draw_answer, draw_curve, made, show_view } from "./paint.js";
 
 /** @type {any} the last frame of the training beside */
 let second = null;
@@ -40,14 +39,13 @@ function scores({ here, beside }) {
   fill("beside-scores", beside);
 }
 
-let compared_view = null;
 async function compare() {
   try {
     const found = await ask("compared");
     if (!found) return;
     $("compared").hidden = false;
     $("compared").textContent = found.told;
-    if (compared_view) compared_view.update(found.view); else compared_view = draw_view($("compared-view"), found.view);
+    show_view($("compared-view"), found.view);
   } catch (error) { say(words_of(error), "en"); }
 }
 

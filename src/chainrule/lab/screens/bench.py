@@ -9,13 +9,12 @@ from typing import Any, cast
 
 import numpy as np
 
-from chainrule.checks import checked
+from chainrule.checks import checked, unknown
 from chainrule.data import BUILT_IN, load
 from chainrule.errors import OptionError
 from chainrule.lab.room import Action, Screen
 from chainrule.lab.session import Session
 from chainrule.nn import L2, Objective, summary
-from chainrule.spelling import suggest
 from chainrule.train import OPTIMIZERS, optimizer_named
 
 PLANE_SETS = ("moons", "circles", "spirals", "blobs", "xor", "curve")
@@ -86,7 +85,7 @@ class Bench(Screen):
     def data(self, name: str, noise: float | None = None) -> None:
         """Another built-in set of those that the page offers."""
         if name not in PLANE_SETS:
-            raise OptionError(f"data {name!r}", expected=f"one of {', '.join(PLANE_SETS)}", remedy=suggest(name, PLANE_SETS))
+            raise unknown(f"data {name!r}", name, PLANE_SETS)
         options: dict[str, Any] = {} if noise is None or name == "xor" else {"noise": noise}
         dataset = load(name, **options)
         text = text_of(self.session)

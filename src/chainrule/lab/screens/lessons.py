@@ -7,13 +7,12 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from chainrule.checks import Natural, checked
+from chainrule.checks import Natural, checked, unknown
 from chainrule.errors import DataError, OptionError
 from chainrule.lab.lessons import LESSONS, Answer, Lesson, Step
 from chainrule.lab.room import Action, Room, Screen
 from chainrule.lab.said import said
 from chainrule.lab.session import Session
-from chainrule.spelling import suggest
 
 _KNOWN = {lesson.name: lesson for lesson in LESSONS}
 
@@ -79,7 +78,7 @@ class Lessons(Screen):
     def go(self, name: str, place: Natural = 0) -> None:
         """Takes up a step of a lesson: its session is played from now on."""
         if name not in _KNOWN:
-            raise OptionError(f"lesson {name!r}", expected=f"one of {', '.join(_KNOWN)}", remedy=suggest(name, _KNOWN))
+            raise unknown(f"lesson {name!r}", name, _KNOWN)
         steps = _KNOWN[name].steps
         if place >= len(steps):
             raise OptionError(f"step {place} of {name}", expected=f"0 ... {len(steps) - 1}", remedy="choose one that there is")

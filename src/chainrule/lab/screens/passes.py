@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -11,7 +12,6 @@ import numpy as np
 from chainrule.checks import checked
 from chainrule.data import Examples, from_arrays
 from chainrule.errors import OptionError
-from chainrule.lab.markup import plain_svg
 from chainrule.lab.room import Action, Screen
 from chainrule.lab.session import Session
 from chainrule.trace import LEVELS, NOTATIONS, Explanation, Level, Notation, Quantity
@@ -23,6 +23,7 @@ from chainrule.views.pictures import difference_quotients
 
 MOST_EXAMPLES = 1000
 """On how many training examples ΔC/ε is measured."""
+_STYLE = re.compile(r"<style>.*?</style>", re.DOTALL)
 
 
 class Passes(Screen):
@@ -189,3 +190,12 @@ def _place(quantity: Quantity, drawn: Drawing) -> dict[str, Any]:
 def _is_loss(explanation: Explanation, quantity: Quantity) -> bool:
     """Whether it is the cost, or lies between the network's answer and the cost."""
     return quantity.node is explanation.trace.cost or quantity.name.startswith("loss")
+
+
+def plain_svg(svg: str) -> str:
+    """A drawing without the style that it carries, for a page whose policy takes none from markup: look.css has theirs.
+
+    >>> plain_svg("<svg><style>a{}</style><g/></svg>")
+    '<svg><g/></svg>'
+    """
+    return _STYLE.sub("", svg, count=1)

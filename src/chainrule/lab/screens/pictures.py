@@ -11,7 +11,7 @@ from typing import Any, ClassVar, cast
 import numpy as np
 
 from chainrule import views
-from chainrule.checks import Count, NonNegative, checked
+from chainrule.checks import Count, NonNegative, checked, unknown
 from chainrule.errors import OptionError
 from chainrule.graph import Array
 from chainrule.immutable import immutable
@@ -180,9 +180,7 @@ class Pictures(Screen):
         known = {control.name: control for control in self._sliders(name, sitter.run)}
         for chosen, value in sitter.given.items():
             if chosen not in known:
-                raise OptionError(
-                    f"control {chosen!r}", expected=f"one of {', '.join(known) or 'none'}", remedy=suggest(chosen, known)
-                )
+                raise unknown(f"control {chosen!r}", chosen, known, none="none")
             known[chosen].require(value)
         function, arguments = self.functions[name], dict[str, Any]()
         for part in inspect.signature(function).parameters.values():

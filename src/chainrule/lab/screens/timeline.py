@@ -8,12 +8,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from chainrule.checks import checked
+from chainrule.checks import checked, unknown
 from chainrule.errors import OptionError
 from chainrule.lab.room import Action, Screen
 from chainrule.lab.said import LANGUAGES, catalogue, said
 from chainrule.lab.session import Session
-from chainrule.spelling import suggest
 from chainrule.train import Run
 from chainrule.views import pictures
 
@@ -125,9 +124,7 @@ class Timeline(Screen):
     def catalogue(self, language: str = "en") -> dict[str, str]:
         """Every text of the page in a language, by its English."""
         if language not in LANGUAGES:
-            raise OptionError(
-                f"language {language!r}", expected=f"one of {', '.join(LANGUAGES)}", remedy=suggest(language, LANGUAGES)
-            )
+            raise unknown(f"language {language!r}", language, LANGUAGES)
         return catalogue(language)
 
     def _beside(self) -> Session:

@@ -9,7 +9,6 @@ from typing import Any, TypeAlias, cast
 import numpy as np
 
 from chainrule.graph import Shape
-from chainrule.immutable import immutable
 from chainrule.nn.convolution import Conv1D, Conv2D
 from chainrule.nn.embedding import Embedding
 from chainrule.nn.formula import Formula
@@ -19,7 +18,7 @@ from chainrule.nn.parts import Layer
 from chainrule.nn.peers.export import Scale
 from chainrule.nn.peers.keras_layers import FORMULAS
 from chainrule.nn.peers.parts import PRELU, between, leaky, sized, stretched_elu, unless
-from chainrule.nn.peers.pytorch_reading import UnlikeError, padded
+from chainrule.nn.peers.pytorch_reading import Read, UnlikeError, padded
 from chainrule.nn.pooling import AveragePool, GlobalAveragePool, GlobalMaxPool, MaxPool, UpSample
 from chainrule.nn.recurrent import GRU, LSTM, RNN, Bidirectional, TimeDistributed
 from chainrule.nn.sampling import GaussianNoise
@@ -28,15 +27,7 @@ from chainrule.nn.transposed import ConvTranspose1D, ConvTranspose2D
 Config: TypeAlias = Mapping[str, Any]
 
 
-@immutable
-class KerasRead:
-    """Layers of ours that do in turn what a layer does. holds: which of them takes the layer's arrays, None where there are none."""
-
-    layers: tuple[Layer, ...]
-    holds: int | None = None
-
-
-Reader: TypeAlias = Callable[[Config, Shape], KerasRead]
+Reader: TypeAlias = Callable[[Config, Shape], Read]
 """From a configuration and the shape of one example to layers."""
 
 SAME = {name: name for name in ("sigmoid", "tanh", "relu", "elu", "softplus", "silu", "gelu", "softmax")} | {
@@ -56,13 +47,13 @@ def activation_of(config: Config) -> tuple[Layer, ...]:
     raise UnlikeError(f"the activation {name!r}")
 
 
-def _dense(config: Config, shape: Shape) -> KerasRead:
+def _dense(config: Config, shape: Shape) -> Read:
     layer, behind = Dense(config["units"], bias=config["use_bias"]), activation_of(config)
     if len(shape) < 3:
-        return KerasRead((layer if len(shape) == 1 else TimeDistributed(layer), *behind), 0)
+        return Read((layer if len(shape) == 1 else TimeDistributed(layer), *behind), 0)
     # Along the last axis, at every place of space.
     rows, back = Reshape((prod(shape[:-1]), shape[-1])), Reshape((*shape[:-1], layer.units))
-    return KerasRead((rows, TimeDistributed(layer), back, *behind), 1)
+    return Read((rows, TimeDistributed(layer), back, *behind), 1)
 
 
 def require_last(config: Config) -> None:
@@ -78,7 +69,7 @@ def pairs(value: Any) -> int | Shape:
 
 
 def _convolution(kind: Any) -> Reader:
-    def read(config: Config, shape: Shape) -> KerasRead:
+    def read(config: Config, shape: Shape) -> Read:
         require_last(config)
         more = {"groups": config["groups"]} if "groups" in config else {}
         causal = config["padding"] == "causal"
@@ -90,41 +81,41 @@ def _convolution(kind: Any) -> Reader:
         )  # fmt: skip
         # So that no step sees one behind it, all zeros stand before the first.
         before = padded(shape, (((layer.kernel - 1) * layer.dilation, 0),)) if causal else ()
-        return KerasRead((*before, layer, *activation_of(config)), len(before))
+        return Read((*before, layer, *activation_of(config)), len(before))
 
     return read
 
 
 def _pool(kind: Any) -> Reader:
-    def read(config: Config, shape: Shape) -> KerasRead:
+    def read(config: Config, shape: Shape) -> Read:
         require_last(config)
         size, stride = pairs(config["pool_size"]), pairs(config["strides"] or config["pool_size"])
-        return KerasRead((kind(size, unless(stride, size), config["padding"]),))
+        return Read((kind(size, unless(stride, size), config["padding"]),))
 
     return read
 
 
 def _global_pool(kind: Any) -> Reader:
-    def read(config: Config, shape: Shape) -> KerasRead:
+    def read(config: Config, shape: Shape) -> Read:
         require_last(config)
         kept = (Reshape((*(1,) * (len(shape) - 1), shape[-1])),) if config.get("keepdims") else ()
-        return KerasRead((kind(), *kept))
+        return Read((kind(), *kept))
 
     return read
 
 
-def _up_sample(config: Config, shape: Shape) -> KerasRead:
+def _up_sample(config: Config, shape: Shape) -> Read:
     require_last(config)
     if config.get("interpolation", "nearest") != "nearest":
         raise UnlikeError("an interpolation")
-    return KerasRead((UpSample(pairs(config["size"])),))
+    return Read((UpSample(pairs(config["size"])),))
 
 
-def _zero_pad(config: Config, shape: Shape) -> KerasRead:
+def _zero_pad(config: Config, shape: Shape) -> Read:
     require_last(config)
     given = config["padding"]
     pairs = tuple((int(a), int(b)) for a, b in given) if len(shape) > 2 else ((int(given[0]), int(given[1])),)
-    return KerasRead(padded(shape, pairs))
+    return Read(padded(shape, pairs))
 
 
 def _require_last_axis(config: Config, shape: Shape) -> None:
@@ -139,33 +130,33 @@ def _scaled(config: Config) -> dict[str, Any]:
     return {"gain": config["scale"], "bias": config["center"]}
 
 
-def _batch_norm(config: Config, shape: Shape) -> KerasRead:
+def _batch_norm(config: Config, shape: Shape) -> Read:
     _require_last_axis(config, shape)
     if config.get("renorm") or config.get("synchronized"):
         raise UnlikeError("renorm or synchronized")
-    return KerasRead((BatchNorm(round(1 - config["momentum"], 12), config["epsilon"], **_scaled(config)),), 0)
+    return Read((BatchNorm(round(1 - config["momentum"], 12), config["epsilon"], **_scaled(config)),), 0)
 
 
-def _layer_norm(config: Config, shape: Shape) -> KerasRead:
+def _layer_norm(config: Config, shape: Shape) -> Read:
     _require_last_axis(config, shape)
     if config.get("rms_scaling"):
         raise UnlikeError("rms_scaling")
-    return KerasRead((LayerNorm(config["epsilon"], **_scaled(config)),), 0)
+    return Read((LayerNorm(config["epsilon"], **_scaled(config)),), 0)
 
 
-def _group_norm(config: Config, shape: Shape) -> KerasRead:
+def _group_norm(config: Config, shape: Shape) -> Read:
     _require_last_axis(config, shape)
-    return KerasRead((GroupNorm(config["groups"], config["epsilon"], **_scaled(config)),), 0)
+    return Read((GroupNorm(config["groups"], config["epsilon"], **_scaled(config)),), 0)
 
 
-def _embedding(config: Config, shape: Shape) -> KerasRead:
+def _embedding(config: Config, shape: Shape) -> Read:
     if config.get("lora_rank"):
         raise UnlikeError("lora_rank")
-    return KerasRead((Embedding(config["input_dim"], config["output_dim"], config.get("padding")),), 0)
+    return Read((Embedding(config["input_dim"], config["output_dim"], config.get("padding")),), 0)
 
 
 def _recurrent(kind: Any) -> Reader:
-    def read(config: Config, shape: Shape) -> KerasRead:
+    def read(config: Config, shape: Shape) -> Read:
         odd = [name for name in ("return_state", "stateful", "dropout", "recurrent_dropout") if config.get(name)]
         if odd or (kind is GRU and not config["reset_after"]):
             raise UnlikeError(", ".join(odd) or "reset_after=False")
@@ -180,88 +171,86 @@ def _recurrent(kind: Any) -> Reader:
             **({"activation": SAME.get(name, name)} if kind is RNN else {}),
         }
         layer = kind(config["units"], return_sequences=config["return_sequences"], reverse=config["go_backwards"], **more)
-        return KerasRead((layer,), 0)
+        return Read((layer,), 0)
 
     return read
 
 
-def _bidirectional(config: Config, shape: Shape) -> KerasRead:
+def _bidirectional(config: Config, shape: Shape) -> Read:
     inner = config["layer"]
     if config["merge_mode"] != "concat" or inner["class_name"] not in ("SimpleRNN", "LSTM", "GRU"):
         raise UnlikeError(f"merge_mode {config['merge_mode']!r} of {inner['class_name']}")
     (layer,) = READERS[inner["class_name"]]({**inner["config"], "padding": config.get("padding")}, shape).layers
-    return KerasRead((Bidirectional(layer),), 0)
+    return Read((Bidirectional(layer),), 0)
 
 
-def _time_distributed(config: Config, shape: Shape) -> KerasRead:
+def _time_distributed(config: Config, shape: Shape) -> Read:
     inner = config["layer"]
     if inner["class_name"] not in READERS:
         raise UnlikeError(f"a {inner['class_name']} at each time step")
     read = READERS[inner["class_name"]](inner["config"], shape[1:])
-    return KerasRead(
-        tuple(layer if isinstance(layer, Activation) else TimeDistributed(layer) for layer in read.layers), read.holds
-    )
+    return Read(tuple(layer if isinstance(layer, Activation) else TimeDistributed(layer) for layer in read.layers), read.holds)
 
 
-def _normalization(config: Config, shape: Shape) -> KerasRead:
+def _normalization(config: Config, shape: Shape) -> Read:
     # What it adapted to stands in no configuration: the door puts it there.
     mean, variance = (np.asarray(config[name], np.float64) for name in ("mean", "variance"))
     if mean.size not in {1, shape[-1]}:
         raise UnlikeError(f"a mean of the shape {mean.shape}")
     deviation = np.maximum(np.sqrt(variance), 1e-7).reshape(-1)
     given = (-mean.reshape(-1) / deviation, deviation) if config.get("invert") else (mean.reshape(-1), 1.0 / deviation)
-    return KerasRead((Scale(*given),))
+    return Read((Scale(*given),))
 
 
-def _rescaling(config: Config, shape: Shape) -> KerasRead:
+def _rescaling(config: Config, shape: Shape) -> Read:
     scale, offset = config["scale"], config["offset"]
     if not isinstance(scale, int | float) or not isinstance(offset, int | float):
         if not np.all(scale):
             raise UnlikeError("a scale of 0")
-        return KerasRead((Scale(offset, 1.0 / np.asarray(scale, dtype=np.float64), undo=True),))
-    return KerasRead((Formula(f"x*{float(scale)!r} + {float(offset)!r}"),))
+        return Read((Scale(offset, 1.0 / np.asarray(scale, dtype=np.float64), undo=True),))
+    return Read((Formula(f"x*{float(scale)!r} + {float(offset)!r}"),))
 
 
-def _leaky(config: Config, shape: Shape) -> KerasRead:
+def _leaky(config: Config, shape: Shape) -> Read:
     slope = float(config["negative_slope"])
-    return KerasRead((Activation("leaky_relu") if slope == 0.01 else Formula(leaky(slope)),))
+    return Read((Activation("leaky_relu") if slope == 0.01 else Formula(leaky(slope)),))
 
 
-def _relu(config: Config, shape: Shape) -> KerasRead:
+def _relu(config: Config, shape: Shape) -> Read:
     most: Any = config["max_value"]
     if config["negative_slope"] or config["threshold"]:
         raise UnlikeError("a negative_slope or threshold")
-    return KerasRead((Activation("relu") if most is None else Formula(between(0, float(most))),))
+    return Read((Activation("relu") if most is None else Formula(between(0, float(most))),))
 
 
-def _prelu(config: Config, shape: Shape) -> KerasRead:
+def _prelu(config: Config, shape: Shape) -> Read:
     shared: Any = config["shared_axes"] or ()
     slopes = tuple(1 if axis in shared else extent for axis, extent in enumerate(shape, 1))
     while len(slopes) > 1 and slopes[0] == 1:
         slopes = slopes[1:]  # along the last axes, as numbers are broadcast
-    return KerasRead((Formula(PRELU, {"a": slopes}),), 0)
+    return Read((Formula(PRELU, {"a": slopes}),), 0)
 
 
-def _elu(config: Config, shape: Shape) -> KerasRead:
+def _elu(config: Config, shape: Shape) -> Read:
     alpha = float(config["alpha"])
-    return KerasRead((Activation("elu") if alpha == 1 else Formula(stretched_elu(alpha)),))
+    return Read((Activation("elu") if alpha == 1 else Formula(stretched_elu(alpha)),))
 
 
-def _softmax(config: Config, shape: Shape) -> KerasRead:
+def _softmax(config: Config, shape: Shape) -> Read:
     _require_last_axis(config, shape)
-    return KerasRead((Activation("softmax"),))
+    return Read((Activation("softmax"),))
 
 
-def _noise(config: Config, shape: Shape) -> KerasRead:
-    return KerasRead((GaussianNoise(config["stddev"]),))
+def _noise(config: Config, shape: Shape) -> Read:
+    return Read((GaussianNoise(config["stddev"]),))
 
 
 READERS: dict[str, Reader] = {
-    "InputLayer": lambda config, shape: KerasRead(()), "Identity": lambda config, shape: KerasRead(()), "Dense": _dense,
-    "Activation": lambda config, shape: KerasRead(activation_of(config)), "ReLU": _relu, "LeakyReLU": _leaky, "PReLU": _prelu, "ELU": _elu,
-    "Softmax": _softmax, "Dropout": lambda config, shape: KerasRead((Dropout(config["rate"]),) if config["rate"] else ()),
-    "GaussianNoise": _noise, "Flatten": lambda config, shape: KerasRead((Flatten(),)),
-    "Reshape": lambda config, shape: KerasRead((Reshape(tuple(config["target_shape"])),)), "Rescaling": _rescaling,
+    "InputLayer": lambda config, shape: Read(()), "Identity": lambda config, shape: Read(()), "Dense": _dense,
+    "Activation": lambda config, shape: Read(activation_of(config)), "ReLU": _relu, "LeakyReLU": _leaky, "PReLU": _prelu, "ELU": _elu,
+    "Softmax": _softmax, "Dropout": lambda config, shape: Read((Dropout(config["rate"]),) if config["rate"] else ()),
+    "GaussianNoise": _noise, "Flatten": lambda config, shape: Read((Flatten(),)),
+    "Reshape": lambda config, shape: Read((Reshape(tuple(config["target_shape"])),)), "Rescaling": _rescaling,
     "Conv1D": _convolution(Conv1D), "Conv2D": _convolution(Conv2D), "Conv1DTranspose": _convolution(ConvTranspose1D),
     "Conv2DTranspose": _convolution(ConvTranspose2D), "MaxPooling1D": _pool(MaxPool), "MaxPooling2D": _pool(MaxPool),
     "AveragePooling1D": _pool(AveragePool), "AveragePooling2D": _pool(AveragePool), "GlobalMaxPooling1D": _global_pool(GlobalMaxPool),

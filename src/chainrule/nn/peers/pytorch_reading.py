@@ -18,13 +18,14 @@ from chainrule.nn.graph_layer import GraphLayer
 from chainrule.nn.initialisers import Constant
 from chainrule.nn.layers import Activation, Dense, Dropout
 from chainrule.nn.normalisation import BatchNorm, GroupNorm, LayerNorm
-from chainrule.nn.padding import Amounts, same_amounts, spans
+from chainrule.nn.padding import Amounts, same_amounts
 from chainrule.nn.parts import Layer
 from chainrule.nn.peers.parts import PRELU, between, leaky, sized, stretched_celu, stretched_elu, unless
 from chainrule.nn.peers.pytorch_modules import FORMULAS
 from chainrule.nn.pooling import AveragePool, GlobalAveragePool, GlobalMaxPool, MaxPool, UpSample
 from chainrule.nn.recurrent import GRU, LSTM, RNN, Bidirectional
 from chainrule.nn.transposed import ConvTranspose1D, ConvTranspose2D
+from chainrule.ops.windows import spans
 
 
 class UnlikeError(Exception):

@@ -8,10 +8,11 @@ from chainrule.graph import Shape
 from chainrule.immutable import immutable
 from chainrule.nn.convolution import Conv1D, Conv2D
 from chainrule.nn.filters import in_each_axis
-from chainrule.nn.padding import Amounts, same_amounts, spans
+from chainrule.nn.padding import Amounts, same_amounts
 from chainrule.nn.peers.parts import LackingError, LayerStep
 from chainrule.nn.pooling import AveragePool, MaxPool
 from chainrule.nn.transposed import ConvTranspose1D, ConvTranspose2D
+from chainrule.ops.windows import spans
 
 Transposed: TypeAlias = ConvTranspose1D | ConvTranspose2D
 Windowed: TypeAlias = Conv1D | Conv2D | Transposed | MaxPool | AveragePool

@@ -12,8 +12,7 @@ from chainrule.graph import Array
 from chainrule.immutable import immutable
 from chainrule.nn import ACTIVATIONS, Activation, Dense, Formula, GraphLayer, LayerUse, range_badge
 from chainrule.numerals import numeral
-from chainrule.train import Model, Run
-from chainrule.views.networks.update_rule import update_rule
+from chainrule.train import Model, Run, Settings
 from chainrule.views.pictures.subject import model_of
 from chainrule.views.plain import counted, printable, spaced
 from chainrule.views.saved import Savable
@@ -174,6 +173,23 @@ def _update(subject: Run | Model, values: Mapping[str, Array]) -> tuple[str, ...
     if not isinstance(subject, Run):
         return ("not known: a model by itself is not being trained; ask for the card of its run",)
     return update_rule(subject.settings, subject.trainer.step, subject.trainer.steps)
+
+
+def update_rule(settings: Settings, step: int, steps: int) -> tuple[str, ...]:
+    """The optimizer's formulas, and η at a step (counted from 0) of so many.
+
+    >>> from chainrule.train import SGD
+    >>> update_rule(Settings(SGD(0.1, momentum=0.9)), 0, 10)
+    ('v ← μ·v − η·g, where g = ∂C/∂w', 'w ← w + v', 'μ = 0.9', 'η = 0.1')
+    """
+    lines = settings.optimizer.formulas
+    if settings.optimizer.search:
+        return lines
+    place = min(step, max(steps - 1, 0))
+    rate = float(settings.schedule(np.array([float(place)]), steps)[0])
+    fixed = isinstance(settings.optimizer.learning_rate, int | float)
+    clip = settings.clip.formulas if settings.clip else ()
+    return (*lines, *clip, f"η = {numeral(rate)}" + ("" if fixed else f" at step {place}, by its schedule"))
 
 
 def _panel(x: float, y: float, height: float, heading: str, lines: list[str]) -> str:

@@ -128,7 +128,7 @@ class _Reader:
         elif found == (0,) and node.op is ops.slice_axes and node.inputs[0] is self.built.input:
             self.add(_part(node), node, ())
         else:
-            name = use.name if use else _sign(node)
+            name = use.name if use else {"add": "+", "multiply": "×", "subtract": "−"}.get(node.op.name, node.op.name)
             self.add(LayerColumn(name, "box", _size(node), node, maps=_maps(node), window=_window(layer)), node, found)
 
     def add(self, column: LayerColumn, node: Node, sources: tuple[int, ...]) -> None:
@@ -236,10 +236,6 @@ def _bias(node: Node, weights: Set[Node]) -> Node | None:
         if source in weights:
             return source
     return None
-
-
-def _sign(node: Node) -> str:
-    return {"add": "+", "multiply": "×", "subtract": "−"}.get(node.op.name, node.op.name)
 
 
 def _size(node: Node) -> int:

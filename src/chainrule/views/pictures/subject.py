@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from chainrule.checks import unknown
+from chainrule.checks import require_place, unknown
 from chainrule.data import Dataset, DatasetInfo
 from chainrule.errors import OptionError
 from chainrule.graph import Array
@@ -147,14 +147,8 @@ def neuron_values(model: Model, quantity: str, neuron: int, rows: Array) -> Arra
     x = x.astype(dtype).reshape(-1, *model.problem.dataset_info.input_shape)
     found = predicted_of(model, x) if quantity == "output" else model.quantities(x)[quantity]
     columns = found.reshape(len(found), -1)
-    require_neuron(neuron, columns.shape[1], quantity)
+    require_place(f"neuron {neuron} of {quantity}", neuron, columns.shape[1])
     return columns[:, neuron]
-
-
-def require_neuron(neuron: int, count: int, quantity: str) -> None:
-    """Refuses a neuron that a quantity does not have."""
-    if not 0 <= neuron < count:
-        raise OptionError(f"neuron {neuron} of {quantity}", expected=f"0 ... {count - 1}", remedy="count from 0")
 
 
 def require_quantity(model: Model, quantity: str) -> None:

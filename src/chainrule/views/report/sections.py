@@ -49,7 +49,7 @@ class Subject:
     @cached_property
     def examples(self) -> Examples:
         """All examples of that part."""
-        return dict(self.run.data.parts())[self.part]
+        return self.run.data.part(self.part)
 
     @cached_property
     def some(self) -> Examples:
@@ -189,7 +189,7 @@ def representation(subject: Subject) -> Section | None:
     some, model = subject.some, subject.model
     if not subject.is_classifier or not any(name.endswith(".a") for name in model.quantity_names):
         return None
-    training = dict(subject.run.data.parts())["training"]
+    training = subject.run.data.train
     rows = min(len(training), MOST_ROWS if subject.widest > MOST_ROWS else 5 * MOST_ROWS)
     seen = training[np.unique(np.linspace(0, len(training) - 1, rows).astype(int))]
     drawn = [

@@ -260,10 +260,11 @@ def _along(call: Call, row: Node, x: Node, axis: int, block: int) -> Node:
         return ops.reshape(row, shape=(1,) * x.type.ndim)
     axis = axis % x.type.ndim
     if not block:
-        return _column(row, x, axis)
+        return along(row, x, axis)
     places = np.arange(x.shape[axis]) // block
     return ops.gather(row, constant(places), axis=axis)
 
 
-def _column(row: Node, x: Node, axis: int) -> Node:
+def along(row: Node, x: Node, axis: int = 1) -> Node:
+    """Numbers of an axis beside x."""
     return ops.reshape(row, shape=tuple(row.type.size if place == axis else 1 for place in range(x.type.ndim)))

@@ -10,11 +10,7 @@ from chainrule import ops
 from chainrule.graph import Node, Shape, constant
 from chainrule.graph.node import normal_axis
 from chainrule.interop.onnx_models.call import Call, operator
-
-
-def _along(row: Node, x: Node, axis: int = 1) -> Node:
-    """Numbers of an axis beside x."""
-    return ops.reshape(row, shape=tuple(row.type.size if place == axis else 1 for place in range(x.type.ndim)))
+from chainrule.interop.onnx_models.operators.arithmetic import along
 
 
 def _standardised(x: Node, axes: Shape, epsilon: float) -> tuple[Node, Node, Node]:
@@ -36,7 +32,7 @@ def batch_norm(
     if training_mode:
         axes = tuple(place for place in range(x.type.ndim) if place != 1)
         own_mean = ops.mean(x, axes)
-        centred = x - _along(own_mean, x)
+        centred = x - along(own_mean, x)
         own_variance = ops.mean(centred * centred, axes)
         found = _scaled(x, scale, shift, own_mean, own_variance, epsilon)
         running = (mean * momentum + own_mean * (1 - momentum), variance * momentum + own_variance * (1 - momentum))
@@ -50,13 +46,13 @@ def _scaled(x: Node, scale: Node, shift: Node, mean: Node, variance: Node, epsil
     factor = scale / ops.sqrt(variance + epsilon)
     if x.type.ndim == 1:
         return (x - mean) * factor + shift
-    return (x - _along(mean, x)) * _along(factor, x) + _along(shift, x)
+    return (x - along(mean, x)) * along(factor, x) + along(shift, x)
 
 
 @operator("InstanceNormalization")
 def instance_norm(call: Call, x: Node, scale: Node, shift: Node, *, epsilon: float = 1e-5, consumed_inputs: Any = None) -> Node:
     """Each channel of each example by its own mean and variance."""
-    return _standardised(x, tuple(range(2, x.type.ndim)), epsilon)[0] * _along(scale, x) + _along(shift, x)
+    return _standardised(x, tuple(range(2, x.type.ndim)), epsilon)[0] * along(scale, x) + along(shift, x)
 
 
 @operator("LayerNormalization")
@@ -88,7 +84,7 @@ def group_norm(
     if scale.type.size != channels:
         places = constant(np.arange(channels) // (channels // num_groups))
         scale, shift = (ops.gather(row, places, axis=0) for row in (scale, shift))
-    return found * _along(scale, x) + _along(shift, x)
+    return found * along(scale, x) + along(shift, x)
 
 
 @operator("MeanVarianceNormalization")

@@ -15,6 +15,7 @@ from chainrule.interop.onnx_models.call import Call, operator
 from chainrule.interop.onnx_models.operators.arithmetic import dequantised_by, quantised_to
 from chainrule.interop.onnx_models.operators.shapes import around, cut, ordered, small, surrounded
 from chainrule.nn.convolution import weighed as products
+from chainrule.nn.padding import same_amounts
 from chainrule.nn.pooling import reduced_windows
 
 
@@ -95,8 +96,8 @@ def _auto(how: str, n: int, span: int, stride: int) -> tuple[int, int] | None:
         return None
     if how == "VALID":
         return 0, 0
-    total = max((-(-n // stride) - 1) * stride + span - n, 0)
-    return (total // 2, total - total // 2) if how == "SAME_UPPER" else (total - total // 2, total // 2)
+    ((less, more),) = same_amounts((n,), (span,), (stride,))
+    return (less, more) if how == "SAME_UPPER" else (more, less)
 
 
 def weighed(

@@ -11,10 +11,10 @@ from chainrule.errors import OptionError, ShapeError
 from chainrule.graph import Array, Shape
 from chainrule.nn import BoltzmannMachine
 from chainrule.train import Run
+from chainrule.train.replicated import standard_error
 from chainrule.views.marks import ErrorBars, Image, Line, Mark, Points, Rule, second_marker, staircase, with_band
 from chainrule.views.panels import Axis, Panel
 from chainrule.views.pictures.kinds import dreams_pictures, suits
-from chainrule.views.pictures.learning.curves import standard_error
 from chainrule.views.pictures.mosaics import mosaic
 from chainrule.views.pictures.sheets import image_shape
 from chainrule.views.view import View, chart, numbers

@@ -11,9 +11,9 @@ from chainrule.errors import ShapeError
 from chainrule.graph import Array, Shape
 from chainrule.nn import hebb_weights, hopfield_recall
 from chainrule.ops import erf
+from chainrule.train.replicated import standard_error
 from chainrule.views.marks import Line, Mark, Points, Rule, Scale, dashes, second_marker, with_bars
 from chainrule.views.panels import Axis, Panel
-from chainrule.views.pictures.learning.curves import standard_error
 from chainrule.views.pictures.mosaics import mosaic_panel
 from chainrule.views.view import View, numbers
 

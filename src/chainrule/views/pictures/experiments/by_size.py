@@ -9,9 +9,9 @@ from numpy.typing import ArrayLike
 
 from chainrule.errors import OptionError
 from chainrule.numerals import numeral
+from chainrule.train.replicated import standard_error
 from chainrule.views.marks import with_bars
 from chainrule.views.panels import Axis
-from chainrule.views.pictures.learning.curves import standard_error
 from chainrule.views.plain import printable
 from chainrule.views.view import View, chart
 

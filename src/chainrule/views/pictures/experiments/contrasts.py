@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from chainrule.graph import Array
+from chainrule.train.replicated import standard_error
 from chainrule.views.marks import MARKERS, Color, ErrorBars, Image, Mark, Points, Rule, Scale, Text, with_bars
 from chainrule.views.panels import Axis, Panel
-from chainrule.views.pictures.learning.curves import standard_error
 from chainrule.views.scales import decimal
 from chainrule.views.view import View, chart, numbers
 

@@ -74,8 +74,7 @@ def learning_map(answers: Mapping[str, PredictionHistory]) -> View:
 
 def _after_the_first_update(found: PredictionHistory) -> tuple[Array, Array]:
     """Steps from 1 on, and the shares (examples, m), sorted."""
-    late = np.where(np.isinf(found.learned), 2.0 * found.at[-1], found.learned)
-    order = np.argsort(np.log(np.maximum(late, 1)).mean(axis=0), kind="stable")
+    order = np.argsort(np.log(np.maximum(found.learned_at_last, 1)).mean(axis=0), kind="stable")
     steps = found.at >= 1
     return found.at[steps], found.right[steps].mean(axis=1).T[order]
 

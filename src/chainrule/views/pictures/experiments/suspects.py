@@ -8,9 +8,9 @@ from chainrule.data import Examples
 from chainrule.errors import OptionError
 from chainrule.graph import Array
 from chainrule.numerals import numeral
+from chainrule.train.replicated import standard_error
 from chainrule.views.marks import Mark, Points, Rule, with_band
 from chainrule.views.panels import Axis, Table
-from chainrule.views.pictures.learning.curves import standard_error
 from chainrule.views.pictures.sheets import class_name, example_sheet
 from chainrule.views.view import View, chart, numbers
 

@@ -9,10 +9,10 @@ import numpy as np
 from chainrule.errors import OptionError
 from chainrule.graph import Array
 from chainrule.sweeps import LearningRates, Sweep, Trial
+from chainrule.train.replicated import standard_error
 from chainrule.views.marks import Band, Color, ErrorBars, Line, Mark, Points, Rule
 from chainrule.views.panels import Axis, Panel
 from chainrule.views.pictures.experiments.contrasts import dots_and_bars
-from chainrule.views.pictures.learning.curves import standard_error
 from chainrule.views.plain import counted, printable
 from chainrule.views.view import View, chart, numbers
 

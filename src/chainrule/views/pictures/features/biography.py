@@ -7,6 +7,7 @@ from math import prod
 
 import numpy as np
 
+from chainrule.checks import require_place
 from chainrule.data import Examples
 from chainrule.graph import PARAMETER, Array, Node, topological_order
 from chainrule.immutable import immutable
@@ -22,7 +23,7 @@ from chainrule.views.pictures.sheets import (
     example_sheet,
     image_shape,
 )
-from chainrule.views.pictures.subject import feature_names, require_neuron, require_quantity
+from chainrule.views.pictures.subject import feature_names, require_quantity
 from chainrule.views.plain import counted, printable
 from chainrule.views.view import View, numbers
 
@@ -52,7 +53,7 @@ def neuron_biography(model: Model, examples: Examples, quantity: str, neuron: in
     """
     require_quantity(model, quantity)
     values = model.quantities(examples.x, {quantity})[quantity].reshape(len(examples), -1)
-    require_neuron(neuron, values.shape[1], quantity)
+    require_place(f"neuron {neuron} of {quantity}", neuron, values.shape[1])
     answers, classes = values[:, neuron], model.problem.dataset_info.classes
     best = np.argsort(-answers, kind="stable")[:most]
     incoming, image, outgoing = weights_around(model, examples, quantity, neuron)

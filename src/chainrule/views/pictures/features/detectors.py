@@ -21,7 +21,7 @@ from chainrule.views.pictures.ranks import separation
 from chainrule.views.pictures.results.judged import probabilities_of
 from chainrule.views.pictures.subject import require_quantity
 from chainrule.views.plain import counted, printable, spaced
-from chainrule.views.view import View, chart, numbers
+from chainrule.views.view import View, chart, numbers_of
 
 GOOD_DETECTOR = 0.95
 """From this separation on, in 95 of 100 pairs, a neuron counts as a detector. A convention, like any such number."""
@@ -114,9 +114,7 @@ def detector_test(
         f"neuron more than one of {spaced(found.lacking)} without, dots are the pair of classes it tells apart worst, and the grey "
         f"band is two standard errors around chance: {printable(found.verdict)}.",
         [_separation_bars(found, quantity)],
-        numbers(
-            separations=found.separations, weakest=found.weakest, strengths=found.strengths, chance_error=found.chance_error
-        ),
+        numbers_of(found, "separations", "weakest", "strengths", "chance_error"),
         size=(6.6, 3.8),
     )
 

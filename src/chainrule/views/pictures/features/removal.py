@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from chainrule.checks import require_place
 from chainrule.errors import OptionError
 from chainrule.graph import Array, Node, compute
 from chainrule.immutable import immutable
@@ -16,7 +17,6 @@ from chainrule.views.marks import Bars, ErrorBars, Rule
 from chainrule.views.panels import Axis, Panel
 from chainrule.views.pictures.kinds import has_hidden_neurons, suits
 from chainrule.views.pictures.learning.places import CostAt, cost_at
-from chainrule.views.pictures.subject import require_neuron
 from chainrule.views.plain import counted, printable
 from chainrule.views.view import View, numbers
 
@@ -113,7 +113,7 @@ def _verdict(at: CostAt, bound: dict[Node, Array]) -> tuple[Array, Array]:
 def _held(activations: Array, neuron: int, value: float, quantity: str) -> Array:
     changed = activations.copy()
     rows = changed.reshape(len(changed), -1)
-    require_neuron(neuron, rows.shape[1], quantity)
+    require_place(f"neuron {neuron} of {quantity}", neuron, rows.shape[1])
     rows[:, neuron] = value
     return changed
 

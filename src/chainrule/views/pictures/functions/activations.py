@@ -18,7 +18,7 @@ from chainrule.numerals import numeral
 from chainrule.ops import decompose
 from chainrule.views.marks import IN_PANEL, Bars, Line, Mark, Points, Rule, Text
 from chainrule.views.panels import Axis, Panel, Span
-from chainrule.views.view import View, chart, numbers
+from chainrule.views.view import View, chart, numbers, numbers_of
 
 
 @immutable(eq=False)
@@ -47,7 +47,7 @@ class Activation:
 
     def numbers(self) -> dict[str, Array]:
         """What is drawn, by name."""
-        return numbers(z=self.z, values=self.values, slopes=self.slopes, slope_at_kink=self.slope_at_kink)
+        return numbers_of(self, "z", "values", "slopes", "slope_at_kink")
 
 
 def activation_curve(name: str, span: Span = (-4.0, 4.0), points: int = 401) -> View:

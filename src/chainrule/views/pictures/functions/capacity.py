@@ -10,10 +10,10 @@ import numpy as np
 from chainrule.errors import OptionError
 from chainrule.graph import Array
 from chainrule.train import Run
+from chainrule.train.replicated import standard_error
 from chainrule.views.marks import MARKERS, with_band
 from chainrule.views.panels import Axis
 from chainrule.views.pictures.functions.fits import require_curve
-from chainrule.views.pictures.learning.curves import standard_error
 from chainrule.views.view import View, chart
 
 Measure: TypeAlias = Literal["mean squared", "largest"]

@@ -31,7 +31,7 @@ from chainrule.views.pictures.subject import (
     usual_span,
 )
 from chainrule.views.scales import round_levels
-from chainrule.views.view import View, numbers
+from chainrule.views.view import View, numbers_of
 
 MOST_EXAMPLES = 400
 
@@ -73,14 +73,7 @@ class NeuronValues:
 
     def numbers(self) -> dict[str, Array]:
         """What is drawn, by name."""
-        return numbers(
-            first=self.first,
-            second=self.second,
-            values=self.values,
-            examples=self.examples,
-            labels=self.labels,
-            names=self.names,
-        )
+        return numbers_of(self, "first", "second", "values", "examples", "labels", "names")
 
     def map(self, title: str = "") -> Panel:
         """The map from above, contours with their values, the data's points."""

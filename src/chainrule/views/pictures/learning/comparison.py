@@ -9,13 +9,13 @@ import numpy as np
 from chainrule.errors import OptionError
 from chainrule.graph import Array
 from chainrule.train import Run
+from chainrule.train.replicated import standard_error
 from chainrule.views.marks import ErrorBars, Mark, Points
 from chainrule.views.panels import Axis, Panel
 from chainrule.views.pictures.learning.curves import (
     curve_numbers,
     curves_of,
     curves_panel,
-    standard_error,
 )
 from chainrule.views.view import View
 

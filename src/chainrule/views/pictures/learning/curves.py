@@ -14,6 +14,7 @@ from chainrule.graph import Array
 from chainrule.immutable import immutable
 from chainrule.numerals import numeral
 from chainrule.train import History, Run, batch_sizes
+from chainrule.train.replicated import standard_error
 from chainrule.views.marks import Line, Mark, second_marker, with_band
 from chainrule.views.panels import Axis, Panel
 from chainrule.views.pictures.kinds import suits, was_scored
@@ -48,16 +49,6 @@ class LabelledCurve:
         """A line through the means and a band of one standard error; colour, dashes and marker by the number."""
         marker = second_marker(number) if len(self.at) <= 30 else ""
         return with_band(number, self.at, self.mean, self.error, self.label, marker=marker)
-
-
-def standard_error(values: Array) -> Array:
-    """The standard error of the mean along the last axis; 0 for a single value.
-
-    >>> standard_error(np.array([[1.0, 3.0], [2.0, 2.0]]))
-    array([1., 0.])
-    """
-    count = values.shape[-1]
-    return values.std(axis=-1, ddof=1) / np.sqrt(count) if count > 1 else np.zeros(values.shape[:-1])
 
 
 @suits(was_scored("loss"))

@@ -17,7 +17,7 @@ from chainrule.views.marks import IN_PANEL, Color, ErrorBars, Line, Mark, Points
 from chainrule.views.panels import Axis, Panel, Table
 from chainrule.views.pictures.learning.places import entry_name, examples, flat
 from chainrule.views.plain import printable, spaced
-from chainrule.views.view import View, chart, numbers
+from chainrule.views.view import View, chart, numbers, numbers_of
 
 
 @immutable(eq=False)
@@ -81,7 +81,7 @@ def gradient_entries(model: Model, x: Array, y: Array) -> View:
         f"The {spaced(len(found.entries))} entries of ∇C by size",
         reading if found.entries.any() else none,
         [_entries_panel(found)],
-        numbers(entries=found.entries, names=found.names, positions=found.positions, share_of_largest=found.share_of_largest),
+        numbers_of(found, "entries", "names", "positions", "share_of_largest"),
     )
 
 

@@ -26,7 +26,7 @@ from chainrule.views.pictures.learning.places import (
     unit_names,
     unit_number,
 )
-from chainrule.views.view import View, chart, numbers
+from chainrule.views.view import View, chart, numbers, numbers_of
 
 MOST_BARS = 7
 """Weights, and activations, that the picture of the three ways shows; the ranked list has them all."""
@@ -157,10 +157,7 @@ def nudges(model: Model, x: OneExample, y: OneExample, label: int | str = 0, lay
         f"Three ways to move the neuron {found.neuron}",
         still if found.push == 0 else reading,
         [_three_groups(found)],
-        numbers(
-            push=found.push, bias=found.bias, weights=found.weights, activations=found.activations, a=found.a, w=found.w,
-            inputs=found.inputs,
-        ),
+        numbers_of(found, "push", "bias", "weights", "activations", "a", "w", "inputs"),
         size=(6.2, 4.6),
     )  # fmt: skip
 

@@ -10,7 +10,7 @@ from chainrule.views.marks import Bars, Rule, Scale, grey, signed
 from chainrule.views.panels import Axis, Panel
 from chainrule.views.pictures.sheets import image_shape, image_sheet
 from chainrule.views.plain import printable
-from chainrule.views.view import View, numbers
+from chainrule.views.view import View, numbers_of
 
 MOST = 12
 """So many inputs of a table have a bar; the others one together."""
@@ -38,14 +38,7 @@ def attribution(found: Attribution) -> View:
         printable(found.title[:1].upper() + found.title[1:], most=80),
         reading,
         [_bars(found) if shape is None else _maps(found, shape)],
-        numbers(
-            values=found.values,
-            gradient=found.gradient,
-            x=found.x,
-            baseline=found.baseline,
-            gap=found.gap,
-            points=found.points,
-        ),
+        numbers_of(found, "values", "gradient", "x", "baseline", "gap", "points"),
         size=(6.4, 3.6) if shape is None else (7.4, 3.2),
     )
 

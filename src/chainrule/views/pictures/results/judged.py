@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from chainrule.checks import unknown
-from chainrule.data import Examples
 from chainrule.errors import OptionError
 from chainrule.graph import Array
 from chainrule.immutable import immutable
@@ -52,17 +50,6 @@ class Predicted:
     weights: Array | None = None
 
 
-def examples_of(run: Run, part: str) -> Examples:
-    """One part of the run's data.
-
-    Raises: OptionError for a part that the data do not have.
-    """
-    parts = dict(run.data.parts())
-    if part not in parts:
-        raise unknown(f"part {part!r}", part, parts)
-    return parts[part]
-
-
 def probabilities_of(model: Model, outputs: Array) -> Array | None:
     """The probability of each class, (n, classes), for a classifier's outputs (n, k); None where they are no probabilities."""
     how = model.problem.probabilities
@@ -80,7 +67,7 @@ def judged(run: Run, part: str = "test", replica: int = 0) -> JudgedExamples:
             expected="a classifier",
             remedy="ask for regression_fit or largest_residuals",
         )
-    model, examples = run.model(replica), examples_of(run, part)
+    model, examples = run.model(replica), run.data.part(part)
     outputs = model.quantities(examples.x, {"output"})["output"]
     predicted = decide(outputs, model.problem.threshold)
     probabilities = probabilities_of(model, outputs)
@@ -104,7 +91,7 @@ def outputs_of(run: Run, part: str = "test", replica: int = 0) -> Predicted:
             expected='a loss other than "none"',
             remedy="ask for learning_curves",
         )
-    model, examples = run.model(replica), examples_of(run, part)
+    model, examples = run.model(replica), run.data.part(part)
     outputs = predicted_of(model, examples.x)
     # Errors may stand behind the targets.
     targets = examples.y[:, : outputs.shape[1]]

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from chainrule.checks import require_place
 from chainrule.errors import OptionError
 from chainrule.graph import Array
 from chainrule.nn import Accuracy, ConfusionMatrix, r_squared
@@ -15,7 +16,7 @@ from chainrule.views.confused import MOST_CLASSES, frequent_confusions
 from chainrule.views.marks import IN_PANEL, Bars, Color, ErrorBars, Image, Line, Mark, Points, Rule, Scale, Text
 from chainrule.views.panels import Axis, Panel
 from chainrule.views.pictures.kinds import classifies, fits_numbers, has_probabilities, has_test_part, suits
-from chainrule.views.pictures.results.judged import examples_of, judged, outputs_of
+from chainrule.views.pictures.results.judged import judged, outputs_of
 from chainrule.views.pictures.sheets import class_name
 from chainrule.views.plain import counted, printable, spaced
 from chainrule.views.view import View, numbers
@@ -31,7 +32,7 @@ def confusion_picture(results: Evaluation | Run, part: str = "test", replica: in
     shape each count's fraction of its row, `shares`, NaN in empty rows. Raises: OptionError without classes.
     """
     if isinstance(results, Run):
-        examples_of(results, part)  # says what is wrong with the part
+        results.data.part(part)  # says what is wrong with the part
         results = results.evaluate(part)
     matrix = results.confusion(replica)
     rows = matrix.counts.sum(axis=1, keepdims=True)
@@ -156,8 +157,7 @@ def regression_fit(run: Run, part: str = "test", output: int = 0, replica: int =
     """
     found = outputs_of(run, part, replica)
     count = int(found.targets.shape[1])
-    if not 0 <= output < count:
-        raise OptionError(f"output {output}", expected=f"0 ... {count - 1}", remedy="count from 0")
+    require_place(f"output {output}", output, count)
     columns = run.dataset_info.columns
     name = printable(columns.target.name if columns is not None else "y" if count == 1 else f"y{output}", most=30)
     truth, predicted = found.targets[:, output].astype(np.float64), found.outputs[:, output]
