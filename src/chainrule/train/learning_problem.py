@@ -37,6 +37,7 @@ from chainrule.nn import (
     build_network,
     objective,
     output_range,
+    read_input,
     sigmoid_input,
     softmax_input,
 )
@@ -175,6 +176,11 @@ class LearningProblem(Unchanging, Shown):
         frozen = {name: state for name, state in self.states.items() if state.frozen}
         first = first_values({}, frozen, (), self.dtype)
         return tuple(name for name, node in first.items() if Graph({name: node}).inputs)
+
+    @cached_property
+    def ids(self) -> Array:
+        """Which numbers of a flattened example the network takes for positions: there is nothing between one and the next."""
+        return read_input(self.described.built).positions.ravel()
 
     @property
     def states(self) -> Mapping[str, State]:
