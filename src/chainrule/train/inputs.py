@@ -13,6 +13,7 @@ from chainrule.data import DatasetInfo, Table, as_table, is_frame
 from chainrule.data.cells import Cells, to_numbers, to_texts
 from chainrule.data.columns import not_a_number
 from chainrule.data.examples import plain
+from chainrule.data.form import Form
 from chainrule.data.frame import frame_columns, frame_names, in_order
 from chainrule.errors import ColumnError, DataError, ShapeError
 from chainrule.graph import Array
@@ -114,7 +115,7 @@ def _in_order(info: DatasetInfo, frame: Any) -> Array:
     columns, features = info.columns, info.features
     if columns is None and features is None:
         return in_order(frame, frame_names(frame))
-    table = frame if isinstance(frame, Table) else as_table(frame, **({} if columns is None else columns.form.of_cells))
+    table = frame if isinstance(frame, Table) else as_table(frame, **(Form() if columns is None else columns.form).of_cells)
     used = tuple(column.name for column in columns.features) if columns else features or ()
     also = (columns.target.name, *columns.others) if columns else ()
     unknown = [name for name in table.columns if name not in {*used, *also}]
