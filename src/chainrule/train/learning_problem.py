@@ -469,7 +469,8 @@ class LearningProblem(Unchanging, Shown):
         return compute([self._unscaled(found)], {found: outputs})[0]
 
     def _targets(self, output: Node, y: Node) -> dict[str, Node]:
-        return target_forms(output, y, self.dataset_info, self.dtype)
+        # A network may answer in longer numbers than it is trained in, as an imported model does that undoes a scaling in float64.
+        return target_forms(output, y, self.dataset_info, output.dtype if output.type.is_float else self.dtype)
 
     def targets_seen(self, y: Array) -> Array:
         """Targets (n, ...) as the cost sees them, labels as they are: numbers scaled, and the errors behind them in the same unit."""
@@ -481,6 +482,7 @@ class LearningProblem(Unchanging, Shown):
         chosen = self._objective_of(built.output)
         rows = chosen.per_example(built.output, self._targets(built.output, y)) if chosen.losses else {}
         rows |= {name: term.rows for name, term in built.terms.items()}
+        rows = {name: node if node.dtype == self.dtype else ops.cast(node, dtype=self.dtype) for name, node in rows.items()}
         rows = {name: node.named("loss" if len(rows) == 1 else f"loss.{name}") for name, node in rows.items()}
         with scope("loss"):
             means = {name: ops.mean(node) for name, node in rows.items()}
