@@ -277,8 +277,10 @@ def output_number(model: Model, given: int | str, what: str) -> int:
     names = _output_names(model)
     if isinstance(given, str) and given in names:
         return names.index(given)
-    if not isinstance(given, str) and 0 <= given < len(names):
-        return int(given)
+    # The command line has texts alone.
+    place = int(given) if not isinstance(given, str) or (given.isdecimal() and len(given) < 10) else -1
+    if 0 <= place < len(names):
+        return place
     raise OptionError(
         f"{what}={given!r}",
         expected=f"one of {', '.join(names[:20])}, or 0 ... {len(names) - 1}",
@@ -333,7 +335,7 @@ def why(
         raise OptionError(
             f"why {name} and not {name}",
             expected="two different answers",
-            remedy=Remedy("leave instead_of out", "leave --instead-of out"),
+            remedy=Remedy("leave instead_of out", "write --why in place of --instead-of"),
         )
     return attribution(model, rows[0], first, second, baseline, tolerance, example)
 
