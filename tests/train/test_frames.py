@@ -62,6 +62,8 @@ def test_rows_with_names_are_a_table_and_one_is_an_example(from_table):
     for one in (rows[3], FRAME.iloc[3]):
         with pytest.raises(ShapeError, match=r"(?s)one row of a table.*brackets: \[x\]"):
             from_table.predict(one)
+    with pytest.raises(ChainruleError):
+        from_table.predict({"a": [[1.0], [2.0, 3.0]], "b": [1.0, 2.0], "hue": ["red", "blue"]})
     with pytest.raises(ShapeError, match="2 examples"):
         from_table.why(x.iloc[:2])
     with pytest.raises(DataError, match="column 'b': the value is missing"):

@@ -93,7 +93,12 @@ def as_row(info: DatasetInfo, x: Any) -> dict[str, Any] | None:
     columns = info.columns
     used = tuple(column.name for column in columns.features) if columns else info.features or ()
     cells = {str(name): cell for name, cell in given.items()}
-    return cells if cells.keys() & set(used) and not any(np.ndim(cell) for cell in cells.values()) else None
+    return cells if cells.keys() & set(used) and all(map(_is_cell, cells.values())) else None
+
+
+def _is_cell(value: Any) -> bool:
+    """Whether this is one value, not several."""
+    return isinstance(value, str) or not hasattr(value, "__len__") or (isinstance(value, np.ndarray) and not value.ndim)
 
 
 def as_array(name: str, values: Any) -> Array:

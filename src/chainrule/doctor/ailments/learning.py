@@ -27,9 +27,8 @@ def not_finite(patient: Patient) -> Finding:
     """Whether the training was ended by a NaN or an infinity; the step that made it is done again."""
     run = patient.run
     if run.stopped != "not finite":
-        lost = [
-            epoch.epoch for epoch in run.history.epochs if not np.isfinite(epoch.parts["training"]["loss"][patient.replica])
-        ]
+        losses = [(one.epoch, one.parts.get("training", {}).get("loss")) for one in run.history.epochs]
+        lost = [epoch for epoch, loss in losses if loss is not None and not np.isfinite(loss[patient.replica])]
         if not lost:
             return fine("every number of the training was finite")
         return ill(

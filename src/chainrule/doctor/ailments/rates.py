@@ -69,7 +69,7 @@ def _compared(patient: Patient) -> Finding:
     lower, same, *higher = _gone_on(patient, patient.last_step, (0.1, 1.0, 10.0, 100.0), _more(patient))
     words = f"going on for {_more(patient)} steps from a training loss of {numeral(now, 3)}: {_course((lower, same, *higher))}"
     numbers = {"rate": rate, "now": now, "losses": {one.rate: one.mean for one in (lower, same, *higher)}}
-    if not same.mean <= AWAY * max(now, constant):
+    if not np.isfinite(same.mean) or same.mean > AWAY * max(now, constant):
         return ill(
             f"the learning rate {rate:g} is too large, or the weights at the start are: going on with it the loss grows without end",
             words, cures=at_rate(patient, rate / 10), **numbers,

@@ -13,7 +13,7 @@ from chainrule.train import Model
 from chainrule.views.marks import Line, Mark, Points, Scale, class_marker, ends_of
 from chainrule.views.networks.numbers import evenly
 from chainrule.views.panels import Axis, Panel
-from chainrule.views.pictures.kinds import is_flat_pair, takes_amounts
+from chainrule.views.pictures.kinds import takes_amounts
 from chainrule.views.pictures.sheets import class_name
 from chainrule.views.plain import counted, printable
 from chainrule.views.view import View
@@ -171,7 +171,8 @@ def projections(model: Model, x: Array, y: Array, most: int = 1000) -> list[Proj
     every = (INPUT, *layer_names(model))
     names = tuple(every[int(place)] for place in evenly(len(every), _MOST_PANELS))
     rows = layer_rows(model, x, names)
-    net = _net(x) if is_flat_pair(model) and takes_amounts(model) and x.dtype.kind == "f" else None
+    flat = x.ndim == 2 and x.shape[1] == 2 and x.dtype.kind == "f"
+    net = _net(x) if flat and takes_amounts(model) else None
     nets = layer_rows(model, net.reshape(-1, 2), names) if net is not None else {}
     beside = y[:, 0] if model.problem.dataset_info.classes is None else None
     return [_projection(name, rows[name], nets.get(name), _axis_names(model, name), beside) for name in names]
