@@ -28,6 +28,8 @@ from chainrule.errors import (
 
 PARTIAL = ".partial"
 """What the name of a file holds while it is being written: whatever bears it was left behind by a writer that died."""
+OF_A_RUN = frozenset({"config.json", "engine.json", "environment.json", "history.jsonl", "lock", "network.safetensors"})
+"""The files that a run's folder is made of, beside its snapshots."""
 _NUMBERS = itertools.count()
 _REMEDIES = {
     errno.ENOSPC: "make room on the disk, or choose another place",
@@ -89,8 +91,19 @@ def named(path: object, what: str = "path") -> Path:
     return Path(text)
 
 
-def require_folder(place: Path) -> None:
-    """Refuses, with a MissingFileError, a file in a folder that is not there."""
+def require_place(place: Path) -> None:
+    """Refuses a file in a folder that is not there, with a MissingFileError, and one of those that a run is made of."""
+    folder = place.parent.parent if place.parent.name == "snapshots" else place.parent
+    if (
+        (folder / "config.json").is_file()
+        and (folder / "snapshots").is_dir()
+        and (place.name in OF_A_RUN or folder != place.parent)
+    ):
+        raise OptionError(
+            f"{place} would be replaced, of which the run in that folder is made",
+            expected="another name, or another folder",
+            remedy=f"write {'exported' + place.suffix!r}",
+        )
     if not place.parent.is_dir():
         raise MissingFileError(
             f"there is no folder {place.parent} for {place.name}",
@@ -124,7 +137,7 @@ def writing(path: object, *endings: str) -> Generator[Path]:
             f"a file {str(place)!r}", expected=f"a name that ends with {listed}", remedy=f"end the name with {endings[0]}"
         )
     with refusals(place):
-        require_folder(place)
+        require_place(place)
         if place.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         with staged(place) as partial:

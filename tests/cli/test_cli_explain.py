@@ -72,6 +72,12 @@ def test_why_this_answer_and_not_another(saved: str) -> None:
     assert text.startswith("test example 7: why upper and not lower")
     assert "the sum closes: " in text
     assert said(saved, "--example", "7", "--instead-of", "lower") == text
+    # The message offers places too, which the command line has as texts.
+    names = cr.open_run(saved).dataset_info.classes
+    assert said(saved, "--example", "7", "--instead-of", str(names.index("lower"))) == text
+    one = said(saved, "--example", "7", "--why").split("why ")[1].split(" and")[0]
+    refused = CliRunner().invoke(application, ["explain", saved, "--example", "7", "--instead-of", str(names.index(one))])
+    assert "fix: write --why in place of --instead-of" in refused.output
     refused = CliRunner().invoke(application, ["explain", saved, "--instead-of", "middle"])
     assert refused.exit_code == 2
     assert "instead_of='middle'" in refused.output

@@ -370,3 +370,23 @@ def test_changed_bytes_give_a_layer_or_an_error_of_ours(path):
         except ChainruleError:
             refused += 1
     assert refused
+
+
+@pytest.mark.parametrize("loss", ["mean_squared_error", cr.Huber() + cr.L2(0.1), cr.nn.Weighted(cr.SquaredError())])
+def test_a_run_that_fits_numbers_comes_back_and_learns_in_its_precision(tmp_path, loss):
+    """What undoes the scaling of the targets answers in float64."""
+    x = np.random.default_rng(0).normal(size=(60, 3)).astype(np.float32)
+    y = 100 * x[:, :1] + 7000
+    run = cr.fit("3-5-1 tanh", (x, y), epochs=20)
+    cr.export(run, tmp_path / "m.onnx")
+    beside = np.ones((60, 1)) if isinstance(loss, cr.nn.Weighted) else np.empty((60, 0))
+    data = cr.data.from_arrays(x, np.concatenate([y, beside], axis=1), scaling="none", target_scaling="none")
+    came = cr.from_onnx(tmp_path / "m.onnx")
+    np.testing.assert_allclose(cr.fit(came, data, loss=loss, epochs=0).predict(x), run.predict(x), rtol=1e-6)
+    trained = [
+        cr.fit(came, data, loss=loss, optimizer=cr.SGD(1e-6), epochs=3, engine=engine) for engine in ("native", "reference")
+    ]
+    np.testing.assert_allclose(trained[0].predict(x), trained[1].predict(x), rtol=1e-6)
+    exact = cr.fit(came, data, loss=loss, optimizer=cr.SGD(1e-6), epochs=3, dtype="float64")
+    np.testing.assert_allclose(trained[0].predict(x), exact.predict(x), rtol=1e-5)
+    assert trained[0].explain(0).agrees

@@ -208,7 +208,7 @@ def test_the_command_writes_and_says_where(tmp_path):
     test_itself(target)
     result = CliRunner().invoke(application, ["export", str(run.folder), "--to", "c"])
     assert result.exit_code == 0, result.output
-    assert (run.folder / "network.c").read_bytes() == target.read_bytes().replace(b"moons.c", b"network.c")
+    assert (run.folder / "exported.c").read_bytes() == target.read_bytes().replace(b"moons.c", b"exported.c")
     result = CliRunner().invoke(application, ["export", str(run.folder)])
     assert result.exit_code == 2
     assert "--to c" in result.output

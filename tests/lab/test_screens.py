@@ -8,6 +8,7 @@ import pytest
 import chainrule as cr
 from chainrule.errors import DataError, OptionError
 from chainrule.lab.desk import Desk
+from chainrule.lab.frames import Camera, plane
 from chainrule.lab.screens.digits import Digits
 from chainrule.lab.session import Session
 from chainrule.lab.watcher import Watcher
@@ -117,6 +118,14 @@ def test_what_is_no_probability_is_painted_as_the_class_that_is_decided(name):
     assert set(shares.ravel()) == {0.0, 1.0}
     with pytest.raises(OptionError, match="probabilities of a network without them"):
         cr.train.class_probabilities(run.predict(x), run.problem.probabilities)
+
+
+def test_ids_have_no_plane():
+    x = RANDOM.integers(0, 5, size=(40, 2))
+    net = cr.Sequential(cr.Embedding(5, 3), cr.Flatten(), cr.Dense(1))
+    session = Session(cr.Training(net, (x, x.sum(1) * 1.0), batch_size=10))
+    assert plane(session.trainer) is None
+    assert b"maps/" not in Camera(session).frame()
 
 
 def test_a_drawn_digit_has_a_probability_only_where_the_network_gives_one():

@@ -191,4 +191,4 @@ def test_an_answer_beside_itself_is_refused_by_its_name_at_both_doors() -> None:
     (own,) = run.classify(run.data.test.x[3:4])
     with pytest.raises(OptionError, match=f"why {own} and not {own}") as told:
         run.why(3, instead_of=own)
-    assert cr.errors.command_words(told.value.remedy) == "leave --instead-of out"
+    assert cr.errors.command_words(told.value.remedy) == "write --why in place of --instead-of"

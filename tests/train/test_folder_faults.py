@@ -8,10 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 import chainrule as cr
 from chainrule import files
-from chainrule.errors import UnsavedRunWarning, UnwritableFileError
+from chainrule.cli import application
+from chainrule.errors import OptionError, UnsavedRunWarning, UnwritableFileError
+from chainrule.files import OF_A_RUN
+from chainrule.views.report import write_report
 from tests.train.conftest import same_state
 from tests.train.failing_system import FailingSystem
 
@@ -201,3 +205,35 @@ def test_small_epochs_wait_for_the_disk_a_few_times_only(tmp_path, monkeypatch):
     system = FailingSystem().install(monkeypatch)
     train(tmp_path, epochs=100)
     assert system.calls.count("fsync") < 20
+
+
+def _by_command(run, place, command, *words):
+    result = CliRunner().invoke(application, [command, str(run.folder), *words, "--output", str(place)])
+    assert result.exit_code == 2, result.output
+    raise OptionError(result.output, expected="", remedy="")
+
+
+WAYS = {
+    "export": lambda run, place, _: cr.export(run, place, "safetensors"),
+    "report": lambda run, place, _: write_report(run, place),
+    "chainrule export": lambda run, place, _: _by_command(run, place, "export", "--to", "c"),
+    "chainrule predict": lambda run, place, rows: _by_command(run, place, "predict", str(rows)),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_nothing_is_written_over_what_a_run_is_made_of(tmp_path, way):
+    weights = np.random.default_rng(0).normal(size=(70, 70)).astype(np.float32)
+    net = cr.Sequential(cr.Dense(70, weights=cr.Constant(weights)), cr.Dense(2, "softmax"))
+    x = np.random.default_rng(1).normal(size=(20, 70))
+    run = cr.fit(net, (x, np.arange(20) % 2), epochs=1, folder=tmp_path)
+    np.savetxt(tmp_path / "x.csv", x[:2], delimiter=",")
+    made = {path.relative_to(run.folder): path.read_bytes() for path in run.folder.rglob("*") if path.is_file()}
+    assert {path.name for path in made if len(path.parts) == 1} <= OF_A_RUN
+    assert Path("network.safetensors") in made
+    for path in made:
+        with pytest.raises(OptionError):
+            WAYS[way](run, run.folder / path, tmp_path / "x.csv")
+    assert CliRunner().invoke(application, ["export", str(run.folder), "--to", "safetensors"]).exit_code == 0
+    assert {path: (run.folder / path).read_bytes() for path in made} == made
+    assert np.array_equal(cr.open_run(run.folder, data=(x, np.arange(20) % 2)).predict(x), run.predict(x))

@@ -13,7 +13,7 @@ import pytest
 import scipy.sparse
 
 import chainrule as cr
-from chainrule.errors import ColumnError, DataError, OptionTypeError, ShapeError
+from chainrule.errors import ChainruleError, ColumnError, DataError, OptionTypeError, ShapeError
 
 RANDOM = np.random.default_rng(0)
 FRAME = pd.DataFrame({"a": RANDOM.normal(size=40), "b": 3 * RANDOM.normal(size=40), "hue": ["red", "blue"] * 20})
@@ -39,6 +39,87 @@ def test_another_order_is_put_right_at_every_door(from_table, from_arrays):
             assert np.array_equal(run.predictor()(given), expected)
     assert from_arrays.dataset_info.features == ("a", "b")
     assert np.array_equal(from_arrays.predict(FRAME[["a", "b"]].to_numpy()), from_arrays.predict(FRAME[["a", "b"]]))
+
+
+def test_rows_with_names_are_a_table_and_one_is_an_example(from_table):
+    x, rows = FRAME[["a", "b", "hue"]], FRAME[["b", "hue", "a"]].to_dict("records")
+    expected = from_table.predict(x)
+    assert np.array_equal(from_table.predict(rows), expected)
+    assert np.array_equal(from_table.predict(tuple(rows[:2])), expected[:2])
+    again = cr.fit("4-3-1", cr.data.from_dataframe(FRAME.to_dict("records"), target="y"), epochs=1)
+    assert again.hash == from_table.hash
+    why = from_table.why(from_table.encode(x)[3])
+    for one in (rows[3], FRAME.iloc[3], x.iloc[3], x.iloc[[3]], FRAME.iloc[[3]]):
+        single = one.ndim == 2 if hasattr(one, "ndim") else False
+        assert np.array_equal(from_table.predictor()(one), expected[3:4] if single else expected[3])
+        for y in (FRAME.y[3], [FRAME.y[3]]):
+            assert from_table.explain((one, y)).agrees
+            assert from_table.model().cost(one, y) == from_table.model().cost(x.iloc[[3]], [FRAME.y[3]])
+        assert np.array_equal(from_table.why(one).values, why.values)
+        assert np.array_equal(from_table.why((one, FRAME.y[3])).values, why.values)
+        assert np.array_equal(from_table.why(0, baseline=one).baseline, why.x)
+        assert not single or np.array_equal(from_table.predict(one), expected[3:4])
+    for one in (rows[3], FRAME.iloc[3]):
+        with pytest.raises(ShapeError, match=r"(?s)one row of a table.*brackets: \[x\]"):
+            from_table.predict(one)
+    with pytest.raises(ChainruleError):
+        from_table.predict({"a": [[1.0], [2.0, 3.0]], "b": [1.0, 2.0], "hue": ["red", "blue"]})
+    with pytest.raises(ShapeError, match="2 examples"):
+        from_table.why(x.iloc[:2])
+    with pytest.raises(DataError, match="column 'b': the value is missing"):
+        from_table.predict([{"a": 1.0, "hue": "red"}, rows[1]])
+
+
+def test_a_column_with_names_of_rows_is_a_column():
+    column = pd.Series(np.arange(20.0), index=[f"car {i}" for i in range(20)], name="power")
+    run = cr.fit("1-2-1", (column, 2 * column), epochs=1)
+    assert run.predict(column).shape == (20, 1)
+
+
+def test_an_example_with_its_target_is_one_to_ask_about():
+    run = cr.fit("2-3-2 tanh softmax", cr.data.moons(60), epochs=1)
+    x = run.data.test.x[0]
+    expected = run.why(x).values
+    for given in ((x, 1), [x, "upper"], (list(x), 0), x[None], tuple(x), list(x)):
+        assert np.array_equal(run.why(given).values, expected)
+    with pytest.raises(ChainruleError):
+        run.why([[0.1, 0.2, 0.3], [0.3]])
+
+
+def test_cells_of_frames_are_read_as_those_of_files(tmp_path):
+    texts = pd.DataFrame({"a": ["1.234,5", "2", "-", "4,25"] * 8, "b": [1, -999, 3, 4] * 8, "y": np.arange(32) * 1.0})
+    told = {"decimal": ",", "thousands": ".", "na_values": ["-", -999], "missing": "mean"}
+    texts.to_csv(tmp_path / "t.csv", index=False, sep=";")
+    file = cr.data.read_csv(tmp_path / "t.csv", target="y", **told)
+    for data in (
+        cr.data.from_dataframe(texts, target="y", **told),
+        cr.data.from_dataframe(pl.from_pandas(texts), target="y", **told),
+    ):
+        assert np.array_equal(data.train.x, file.train.x)
+    run = cr.fit("2-2-1", file, epochs=1)
+    assert np.array_equal(
+        run.predict(texts[["a", "b"]]), run.predict(cr.data.as_table(texts, decimal=",", thousands=".", na_values=["-", -999]))
+    )
+    texts.to_parquet(tmp_path / "t.parquet")
+    assert np.array_equal(cr.data.load(tmp_path / "t.parquet", target="y", **told).train.x, file.train.x)
+    kept = cr.data.from_dataframe(texts, target="y", decimal=",", categories=["a"], missing="most_frequent")
+    assert "a=4,25" in kept.features
+
+
+def test_what_is_advised_for_a_frame_is_taken():
+    frame = pd.DataFrame({"a": ["1,5", "2,5", "3", "4,1", "5"] * 5, "y": np.arange(25.0)})
+    with pytest.raises(DataError) as refused:
+        cr.data.from_dataframe(frame, target="y")
+    assert "decimal=','" in str(refused.value)
+    assert cr.data.from_dataframe(frame, target="y", decimal=",", split=None).train.x[:3, 0].tolist() == [1.5, 2.5, 3.0]
+
+
+def test_a_missing_cell_in_what_is_asked_has_a_remedy_that_is_there(from_table):
+    with pytest.raises(DataError) as refused:
+        from_table.predict(FRAME.assign(a=None))
+    assert "when reading" not in str(refused.value)
+    filled = cr.fit("4-3-1", cr.data.from_dataframe(FRAME, target="y", missing="mean"), epochs=1)
+    assert np.isfinite(filled.predict(FRAME.assign(a=None))).all()
 
 
 def test_columns_that_are_missing_or_unknown_are_refused(from_table, from_arrays):

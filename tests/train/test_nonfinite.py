@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
+from chainrule.views.report import report_page
 
 
 def test_the_example_that_overflows_is_named(tmp_path):
@@ -68,3 +69,29 @@ def test_what_overflows_and_what_is_undefined_have_other_remedies(code, cause):
     with pytest.raises(cr.errors.NonFiniteError) as told:
         cr.fit(cr.Sequential(cr.Dense(1), code), COUNTS, loss="mean_squared_error", epochs=1)
     assert cause in told.value.remedy
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("rate", [10.0, 1e8])
+@pytest.mark.parametrize("replicas", [1, 3])
+def test_a_training_that_ran_away_before_it_ended_is_shown_and_found(rate, replicas):
+    """Its last loss is beyond all numbers, and no step was taken from there that would have stopped it."""
+    x = np.random.default_rng(0).normal(size=(7, 3))
+    data = cr.data.from_arrays(x, 100 * x[:, 0] + 1000, target_scaling="none")
+    run = cr.fit("3-5-1", data, optimizer=cr.SGD(rate), epochs=2 if rate < 100 else 1, replicas=replicas)
+    assert np.isinf(run.history.epochs[-1].parts["training"]["loss"]).all()
+    assert "loss ∞" in str(run)
+    assert "not a number" not in str(run)
+    assert "Results" in report_page(run)
+    assert run._repr_html_()
+    found = run.doctor(only=["numbers that are not finite", "learning rate"])
+    assert {one.ailment for one in found.ill} == {"numbers that are not finite", "learning rate"}
+
+
+def test_outputs_beyond_all_numbers_explain_nothing(tmp_path):
+    x = np.random.default_rng(0).normal(size=(40, 3))
+    run = cr.fit("3-1", cr.data.from_arrays(x, x[:, 0], scaling="none", target_scaling="none"), epochs=1)
+    run = cr.fit("3-1", run.data, epochs=0, initial={"dense1.W": np.full((3, 1), 3e38)})
+    evaluation = run.evaluate("test")
+    assert evaluation.r_squared() == -np.inf
+    assert "R² −∞" in str(evaluation)

@@ -39,6 +39,18 @@ RUNS = {
         (RANDOM.normal(size=(40, 6, 2)), RANDOM.normal(size=40)), epochs=1, batch_size=10,
     ),
     "short sequences": lambda: cr.fit("6x2-flatten-3-2 relu", (RANDOM.normal(size=(40, 6, 2)), np.arange(40) % 2), epochs=1, batch_size=10),
+    "ids": lambda: cr.fit(
+        cr.Sequential(cr.OneHot(5), cr.Flatten(), cr.Dense(4, "relu"), cr.Dense(1)),
+        (RANDOM.integers(0, 5, size=(40, 2)), RANDOM.normal(size=40)), epochs=1, batch_size=10,
+    ),
+    "an id": lambda: cr.fit(
+        cr.Sequential(cr.Embedding(5, 3, name="users"), cr.Flatten(), cr.Dense(4, "relu"), cr.Dense(1)),
+        (RANDOM.integers(0, 5, size=(40, 1)), RANDOM.normal(size=40)), epochs=1, batch_size=10,
+    ),
+    "classes of ids": lambda: cr.fit(
+        cr.Sequential(cr.Embedding(5, 3, name="users"), cr.Flatten(), cr.Dense(4, "relu"), cr.Dense(2, "softmax")),
+        (RANDOM.integers(0, 5, size=(40, 2)), np.arange(40) % 2), epochs=1, batch_size=10,
+    ),
     "text": text_run,
     "counts of words": words_run,
 }  # fmt: skip

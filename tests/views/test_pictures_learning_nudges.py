@@ -371,3 +371,13 @@ def test_every_picture_draws_with_labelled_axes_and_a_sentence(run: Run, digits:
         assert picture.reading.rstrip().endswith(".")
         assert picture.numbers
         assert "mathdefault" not in all_words(picture)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_gradient_that_is_zero_points_nowhere():
+    x = np.array([[0.3, 0.1, 0.2]])
+    run = cr.fit("3-4-1 relu", cr.data.from_arrays(x, [1.0], split=None), epochs=0)
+    assert not any(array.any() for array in run.model().gradient(x, run.data.train.y).values())
+    picture = batch_angles(run.model(), x, run.data.train.y)
+    assert np.isnan(picture.numbers["angles"]).all()
+    assert picture.json()

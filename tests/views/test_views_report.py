@@ -160,6 +160,26 @@ def test_data_without_a_test_part_have_none_in_their_report() -> None:
     assert "on 4 training examples" in words
 
 
+@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.parametrize("last", [cr.Dense(1), cr.Dense(2, "softmax")])
+def test_ids_have_a_report(count: int, last: cr.nn.Layer) -> None:
+    random = np.random.default_rng(0)
+    net = cr.Sequential(cr.OneHot(5), cr.Flatten(), cr.Dense(4, "relu"), last)
+    x = random.integers(0, 5, size=(40, count))
+    page = report_page(cr.fit(net, (x, x.sum(1) * 1.0 if last == cr.Dense(1) else x[:, 0] % 2), epochs=1))
+    assert "The learned function" not in page
+    assert "Gradient and weights" in page
+
+
+def test_a_single_test_example_has_a_report() -> None:
+    x = np.random.default_rng(0).normal(size=(7, 3))
+    run = cr.fit("3-4-3 tanh softmax", (x, ["ant", "bee", "cow", "ant", "bee", "cow", "ant"]), epochs=2, replicas=2)
+    assert len(run.data.test) == 1
+    page = report_page(run)
+    assert "What the layers make of the data" not in page
+    assert "Results" in page
+
+
 def test_two_inputs_are_shown_with_their_examples_and_the_first_layer(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[cr.pictures.View] = []
     draw = cr.pictures.neuron_surface

@@ -32,7 +32,7 @@ from chainrule.views.plain import printable
     "--output",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="The file to be written.  [default: network, with the format's ending, in the run's folder]",
+    help="The file to be written.  [default: exported, with the format's ending, in the run's folder]",
 )
 @click.option("--replica", type=int, default=0, show_default=True, help="Which of several networks trained at once.")
 @step_option
@@ -42,7 +42,7 @@ def export(run: str, to: str | None, output: Path | None, replica: int, step: in
     if output is None and to is None:
         raise click.UsageError("Name a format, --to c for example, or a file, --output digits.c.")
     found = opened(run, step, moved)
-    place = output or run_folder(run).path / f"network{FORMATS[to or ''].suffix}"
+    place = output or run_folder(run).path / f"exported{FORMATS[to or ''].suffix}"
     for path in export_to(found, place, to, replica=replica):
         size = path.stat().st_size
         console().print(f"{printable(path)} ({size / 1e3:.1f} kB)", soft_wrap=True)

@@ -58,7 +58,7 @@ def read_for(columns: Columns | None, source: str | Bytes, form: Mapping[str, An
     """A table that a network is asked about, read as the one that it learned from, but for what `form` says."""
     told = (Form() if columns is None else columns.form).changed(form)
     if isinstance(source, str) and Path(source).suffix.lower() in FRAME_FILES:
-        return as_table(frame_in(source), keep_default_na=told.keep_default_na)
+        return as_table(frame_in(source), **told.of_cells)
     texts = (
         [] if columns is None else [item.name for item in (*columns.features, columns.target) if _stays_text(item.categories)]
     )

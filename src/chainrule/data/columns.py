@@ -20,6 +20,13 @@ from chainrule.errors import DataError, OptionError
 from chainrule.spelling import did_you_mean, listed
 
 _VERSION = 1
+_TO_BE_READ = advice(
+    "when reading, say what to do: {0} (leave such rows out), or fill in by {1} or {2}",
+    ("missing", "drop"), ("missing", "mean"), ("missing", "most_frequent"),
+)  # fmt: skip
+_TO_BE_ASKED = advice(
+    "leave such rows out, or fill in the cells; a network that was trained with {0} does so", ("missing", "mean")
+)
 _BLOCK = 4096
 _MOST_BYTES = 2**32  # 4 GiB: an encoded table beyond this is a mistake (an identifier read as a category), not a data set
 
@@ -163,6 +170,10 @@ class Columns(Written):
         array([[1.5, 0. , 1. ],
                [2. , 1. , 0. ]])
         """
+        for column in self.features:
+            lacking = column.lacking(table)
+            if lacking.any():
+                raise missing_value(table, column.name, int(lacking.argmax()), _TO_BE_ASKED)
         return self.encode_parts(table, [np.arange(len(table))])[0]
 
     def whole(self, table: Table) -> Rows | None:
@@ -235,17 +246,14 @@ class Columns(Written):
             )
 
 
-def missing_value(table: Table, name: str, index: int) -> DataError:
+def missing_value(table: Table, name: str, index: int, remedy: str = _TO_BE_READ) -> DataError:
     """The error for a missing cell where no rule says what to do."""
     count = int(np.count_nonzero(missing_cells(table.cells(name))))
     return DataError(
         f"{table.place(index, name)}: the value is missing" + (f", as in {count} of {len(table)} rows" if count > 1 else ""),
         expected="a value in every cell",
-        remedy=advice(
-            "when reading, say what to do: {0} (leave such rows out), or fill in by {1} or {2}",
-            ("missing", "drop"), ("missing", "mean"), ("missing", "most_frequent"),
-        ),
-    )  # fmt: skip
+        remedy=remedy,
+    )
 
 
 def not_a_number(table: Table, name: str, unreadable: NDArray[np.int64]) -> DataError:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from chainrule.checks import checked
 from chainrule.data.advice import advice, literal
-from chainrule.data.cells import Cells, Texts, is_number
+from chainrule.data.cells import Cells, Texts
 from chainrule.data.content import Content, Survey, count_outside_quotes
 from chainrule.data.decoding import decoded, opened
 from chainrule.data.form import Form, FormOptions
@@ -21,7 +21,7 @@ from chainrule.data.layout import RowError, TableLayout, layout, rows_of
 from chainrule.data.pieces import Pieces
 from chainrule.data.table import Table
 from chainrule.data.workbook import ENDING, sheet_text
-from chainrule.data.writing import plain_number
+from chainrule.data.writing import plain_numbers
 from chainrule.errors import FileFormatError
 from chainrule.immutable import immutable
 
@@ -232,16 +232,8 @@ class _Source:
                 found[name] = Texts(np.broadcast_to(np.int64(-1), len(read)), ())
                 continue
             cells = (written if place in again else read).pop(place)
-            found[name] = cells if name in texts or not isinstance(cells, Texts) else self._plain_numbers(cells)
+            found[name] = cells if name in texts or not isinstance(cells, Texts) else plain_numbers(cells, self.form)
         return found, notes
-
-    def _plain_numbers(self, cells: Texts) -> Texts:
-        """Texts, most of them numbers with the marks that were told or in another writing: these as pandas would have read them."""
-        marks = self.form.thousands or "\0", self.form.decimal
-        plain = [plain_number(text.replace(marks[0], "").replace(marks[1], ".")) for text in cells.values]
-        found = [new if is_number(new) else text for text, new in zip(cells.values, plain, strict=True)]
-        changed = tuple(found) != cells.values and 2 * sum(map(is_number, found)) > len(found)
-        return Texts(cells.codes, found) if changed else cells
 
     def _no_columns(self, read: Pieces) -> tuple[set[int], list[str]]:
         """The positions of what is no column: an index, and empty cells at the ends of rows."""

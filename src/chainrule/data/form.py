@@ -15,21 +15,26 @@ from chainrule.errors import OptionError
 _NAMED = {"tab": "\t", "\\t": "\t", "space": " ", "blanks": " ", "\\s+": " ", "comma": ",", "semicolon": ";", "pipe": "|"}
 
 
-class FormOptions(TypedDict, total=False):
+class CellOptions(TypedDict, total=False):
+    """The options of `Form` on what stands in a cell, which hold for frames too."""
+
+    decimal: str
+    thousands: str | None
+    na_values: str | float | Sequence[str | float]
+    keep_default_na: bool
+
+
+class FormOptions(CellOptions, total=False):
     """The options of `Form`, for the readers that take them beside others."""
 
     delimiter: str | None
     encoding: str | None
-    decimal: str
-    thousands: str | None
     header: str | int | None
     names: Sequence[str] | None
     skiprows: int
     comment: str | None
-    na_values: str | float | Sequence[str | float]
     index_col: str | int | None
     units: bool
-    keep_default_na: bool
 
 
 @described
@@ -95,6 +100,11 @@ class Form(Written):
         text = to_text(cell, self.missing)
         return None if text in self.marks else text
 
+    @property
+    def of_cells(self) -> CellOptions:
+        """What is told of cells, whatever table they stand in."""
+        return cast("CellOptions", {name: value for name, value in self.told().items() if name in CELL_WORDS})
+
     def told(self) -> dict[str, Any]:
         """The options that were given, by name."""
         return {item.name: getattr(self, item.name) for item in fields(self) if getattr(self, item.name) != item.default}
@@ -141,6 +151,8 @@ class Form(Written):
 
 WORDS: tuple[str, ...] = tuple(item.name for item in fields(Form))
 """The names of the options."""
+CELL_WORDS = tuple(CellOptions.__annotations__)
+"""The names of those on what stands in a cell."""
 
 
 def from_text(name: str, text: str) -> Any:

@@ -5,7 +5,7 @@ These are `columns` and `frame[name].to_numpy()` (pandas, polars), the Arrow str
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import timedelta
 from fractions import Fraction
 from importlib import import_module
@@ -14,25 +14,44 @@ from typing import Any, cast
 import numpy as np
 
 from chainrule.checks import shown
-from chainrule.data.cells import MISSING, ONLY_EMPTY, Cells, Floats, Texts, to_text
+from chainrule.data.cells import Cells, Floats, Texts, is_number
 from chainrule.data.examples import Array, plain
-from chainrule.data.form import Form
+from chainrule.data.form import CellOptions, Form
 from chainrule.data.table import Table
+from chainrule.data.writing import plain_numbers
 from chainrule.errors import ColumnError, DataError, MissingPackageError, OptionTypeError
 from chainrule.spelling import listed
 
 
-def as_table(frame: object, *, keep_default_na: bool = True) -> Table:
-    """The table of a data frame, or of a mapping of names to sequences; errors as in `from_dataframe`.
+def as_table(
+    frame: object,
+    *,
+    decimal: str = ".",
+    thousands: str | None = None,
+    na_values: str | float | Sequence[str | float] = (),
+    keep_default_na: bool = True,
+) -> Table:
+    """The table of a data frame, of a mapping of names to sequences, or of a list of rows; errors as in `from_dataframe`.
 
-    Texts such as "NA" are missing cells, as in files; without `keep_default_na` only empty ones are, and what the frame says is missing.
+    The options are those of `Form` on what stands in a cell. Texts such as "NA" are missing cells, as in files; without
+    `keep_default_na` only empty ones are, and what the frame says is missing.
 
     >>> as_table({"hue": ["red", None], "size": [1, 2]}).columns
     {'hue': ('red', None), 'size': array([1, 2])}
+    >>> as_table({"size": ["1,5", "-"]}, decimal=",", na_values="-").columns
+    {'size': ('1.5', None)}
     """
+    told: CellOptions = {
+        "decimal": decimal, "thousands": thousands, "na_values": na_values, "keep_default_na": keep_default_na,
+    }  # fmt: skip
+    return table_of(frame, Form.from_options(told))
+
+
+def table_of(frame: object, form: Form, texts: Collection[str] = ()) -> Table:
+    """The table of a frame, its cells read as the form says; the columns named in `texts` stay as they are written."""
     found = dict(frame_columns(frame))
-    missing = MISSING if keep_default_na else ONLY_EMPTY
-    columns = {name: _cells(name, values, missing) for name, values in found.items()}
+    declared = frozenset(name for name, values in found.items() if hasattr(getattr(values, "dtype", None), "categories"))
+    columns = {name: _cells(name, values, form, name in declared or name in texts) for name, values in found.items()}
     lengths = {len(cells) for cells in columns.values()}
     if len(lengths) != 1 or lengths == {0}:
         raise DataError(
@@ -42,21 +61,25 @@ def as_table(frame: object, *, keep_default_na: bool = True) -> Table:
             if len(lengths) > 1
             else "give the frame that holds the data: it is empty",
         )
-    declared = frozenset(name for name, values in found.items() if hasattr(getattr(values, "dtype", None), "categories"))
-    form = Form(keep_default_na=keep_default_na)
     return Table(
         columns, np.arange(*lengths, dtype=np.int64), "row", f"{type(frame).__name__} in memory", form=form, declared=declared
     )
 
 
 def is_frame(value: object) -> bool:
-    """Whether a value is a table with names for its columns: a data frame, a mapping of names to sequences, a `Table`.
+    """Whether a value is a table with names for its columns: a data frame, a mapping of names to sequences, a list of rows, a `Table`.
 
-    >>> is_frame({"x": [1.0]}), is_frame([[1.0]])
-    (True, False)
+    >>> is_frame({"x": [1.0]}), is_frame([{"x": 1.0}, {"x": 2.0}]), is_frame([[1.0]])
+    (True, True, False)
     """
     named = _has(value, "columns") and (hasattr(value, "__getitem__") or hasattr(value, "__arrow_c_stream__"))
-    return isinstance(value, Mapping | Table) or named
+    return isinstance(value, Mapping | Table) or named or _are_rows(value)
+
+
+def _are_rows(value: object) -> bool:
+    """Whether these are the rows of a table, each a mapping of names to cells, as JSON has them."""
+    rows = cast("Sequence[object]", value)
+    return isinstance(value, list | tuple) and bool(rows) and all(isinstance(row, Mapping) for row in rows)
 
 
 def _has(value: object, name: str) -> bool:
@@ -67,11 +90,16 @@ def _has(value: object, name: str) -> bool:
 def adopted(frame: Any) -> Any:
     """A frame that has columns by name: itself, or what the Arrow or the interchange protocol gives; a lazy one is collected first.
 
+    Of rows with names the columns; a name that a row lacks is a missing cell.
+
     Raises: MissingPackageError where an Arrow stream needs pyarrow.
     """
     given: object = frame
     if isinstance(given, Mapping | Table) or hasattr(given, "to_numpy"):
         return cast("Any", given)
+    if _are_rows(given):
+        rows = cast("Sequence[Mapping[str, Any]]", given)
+        return {name: [row.get(name) for row in rows] for name in dict.fromkeys(name for row in rows for name in row)}
     if hasattr(frame, "collect") and _has(frame, "columns"):
         return adopted(frame.collect())
     if hasattr(frame, "__arrow_c_stream__") and _has(frame, "columns"):
@@ -157,7 +185,7 @@ def frame_columns(frame: object) -> Iterable[tuple[str, Any]]:
     return [(text, columns[label]) for text, label in zip(texts, labels, strict=True)]
 
 
-def _cells(name: str, column: Any, missing: frozenset[str]) -> Cells:
+def _cells(name: str, column: Any, form: Form, stays_text: bool) -> Cells:
     """The cells of a frame's column: whole numbers and floats stay numbers, categories and everything else become texts."""
     is_array = issubclass(type(column), np.ndarray)  # with a mask, perhaps: what it hides is a missing cell
     try:
@@ -174,7 +202,7 @@ def _cells(name: str, column: Any, missing: frozenset[str]) -> Cells:
         raise _no_cell(name, 0, array[0], "write spans of time as numbers, such as hours: column / np.timedelta64(1, 'h')")
     if not hasattr(getattr(column, "dtype", None), "categories") and array.dtype.kind in "iuf":
         whole = array.dtype.kind == "i" or (array.dtype.kind == "u" and array.dtype.itemsize < 8)
-        masked = np.ma.getmaskarray(values)
+        masked = np.ma.getmaskarray(values) | np.isin(array, [float(mark) for mark in form.marks if is_number(mark)])
         if masked.any():
             return _floats(array, masked)
         return array.astype(np.int64) if whole else array.astype(np.float64)
@@ -187,7 +215,8 @@ def _cells(name: str, column: Any, missing: frozenset[str]) -> Cells:
             raise _no_cell(name, row, cast("object", value), "split it into columns of one value each")
         if isinstance(value, timedelta):
             raise _no_cell(name, row, value, "write spans of time as numbers, such as hours: value.total_seconds() / 3600")
-    return Texts.of(None if is_missing(value) else to_text(_written(value), missing) for value in objects)
+    cells = Texts.of(None if is_missing(value) else form.read(_written(value)) for value in objects)
+    return cells if stays_text else plain_numbers(cells, form)
 
 
 def _no_cell(name: str, row: int, value: object, remedy: str) -> DataError:

@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from chainrule.checks import checked
-from chainrule.data.arrays import Options
 from chainrule.data.dataset import Dataset
 from chainrule.data.files import regular_file
 from chainrule.data.frame import adopted
 from chainrule.data.origin import remembered
-from chainrule.data.tables import Missing, Name, from_dataframe
+from chainrule.data.tables import FrameOptions, Missing, Name, from_dataframe
 from chainrule.errors import FileFormatError, MissingPackageError
 
 MOST_BYTES = 2**34
@@ -73,14 +72,14 @@ def read_frame(
     missing: Missing = "refuse",
     categories: Sequence[Name] = (),
     drop: Sequence[Name] = (),
-    **options: Unpack[Options],
+    **options: Unpack[FrameOptions],
 ) -> Dataset:
-    """A data set from a table in a .parquet, .feather or .arrow file. Options as in `from_table`.
+    """A data set from a table in a .parquet, .feather or .arrow file. Options as in `from_dataframe`.
 
     Parquet is read by pyarrow, polars or duckdb, by the first that is installed. Workbooks are for `read_csv`.
     Raises: MissingFileError, MissingPackageError, FileFormatError, and the errors of `from_table`.
 
         data = cr.data.read_frame("plants.parquet", target="species")
     """
-    settled: Options = {"name": Path(path).stem, "source": str(path), **options}
+    settled: FrameOptions = {"name": Path(path).stem, "source": str(path), **options}
     return from_dataframe(frame_in(path), target=target, missing=missing, categories=categories, drop=drop, **settled)

@@ -18,8 +18,8 @@ from chainrule.data.columns import Columns, missing_value
 from chainrule.data.csv_file import table_in
 from chainrule.data.dataset import Dataset
 from chainrule.data.examples import Array, Examples
-from chainrule.data.form import WORDS, Form, FormOptions
-from chainrule.data.frame import as_table
+from chainrule.data.form import CELL_WORDS, WORDS, CellOptions, Form, FormOptions
+from chainrule.data.frame import table_of
 from chainrule.data.origin import remembered
 from chainrule.data.rows import Rows
 from chainrule.data.splits import split_column, with_values
@@ -34,6 +34,10 @@ Name = str | int
 
 class TableOptions(Options, FormOptions, total=False):
     """What the readers of tables in files take beside the data."""
+
+
+class FrameOptions(Options, CellOptions, total=False):
+    """What the readers of frames take beside the data."""
 
 
 @remembered()
@@ -79,20 +83,21 @@ def from_dataframe(
     missing: Missing = "refuse",
     categories: Sequence[Name] = (),
     drop: Sequence[Name] = (),
-    keep_default_na: bool = True,
-    **options: Unpack[Options],
+    **options: Unpack[FrameOptions],
 ) -> Dataset:
-    """A data set from a data frame (pandas, polars, and others alike) or a mapping of names to sequences.
+    """A data set from a data frame (pandas, polars, and others alike), a mapping of names to sequences, or a list of rows.
 
     A frame is anything with `columns`, the names, and with `frame[name].to_numpy()`; no such package is imported. Options as in
-    `from_table`; without `keep_default_na` texts such as "NA" are texts like others. Raises OptionTypeError for anything else,
-    DataError for a column with more than one axis.
+    `from_table`, and those of `as_table`, such as decimal="," for texts. Raises OptionTypeError for anything else, DataError for a
+    column with more than one axis.
 
     >>> from_dataframe({"x": [1.0, 2.0, 3.0, 4.0, 5.0], "y": [1.0, 4.0, 9.0, 16.0, 25.0]}, target="y")
     Dataset('frame': 4 train, 1 test; inputs (1,) float64; 1 number to fit)
     """
-    settled: Options = {"name": "frame", **options}
-    table = as_table(frame, keep_default_na=keep_default_na)
+    check_options(options, ("missing", "categories", "drop", *CELL_WORDS))
+    form, as_written = Form.from_options(options), () if isinstance(categories, str) else tuple(map(str, categories))
+    table = table_of(frame, form, as_written)
+    settled: Any = {"name": "frame", **{key: value for key, value in options.items() if key not in CELL_WORDS}}
     return from_table(table, target=target, missing=missing, categories=categories, drop=drop, **settled)
 
 

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterable, Sequence
 
 from chainrule.data.advice import advice, literal
-from chainrule.data.cells import is_number
+from chainrule.data.cells import Texts, is_number
+from chainrule.data.form import Form
 from chainrule.errors import Remedy
 
 _DATE = re.compile(r"\d{4}-\d{1,2}(-\d{1,2}([T ]\d{1,2}:\d{2}.*)?)?|\d{1,2}[./-]\d{1,2}[./-]\d{2,4}([ T]\d{1,2}:\d{2}.*)?")
@@ -28,6 +29,19 @@ def plain_number(text: str) -> str:
     text = text.replace("−", "-")
     found = _FORTRAN.fullmatch(text)
     return f"{found[1]}e{found[2]}" if found else text
+
+
+def plain_numbers(cells: Texts, form: Form) -> Texts:
+    """Texts, most of them numbers with the marks that were told or in another writing: these as pandas would have read them.
+
+    >>> plain_numbers(Texts.of(["1,5", "2"]), Form(decimal=","))
+    ('1.5', '2')
+    """
+    marks = form.thousands or "\0", form.decimal
+    plain = [plain_number(text.replace(marks[0], "").replace(marks[1], ".")) for text in cells.values]
+    found = [new if is_number(new) else text for text, new in zip(cells.values, plain, strict=True)]
+    changed = tuple(found) != cells.values and 2 * sum(map(is_number, found)) > len(found)
+    return Texts(cells.codes, found) if changed else cells
 
 
 def is_written_otherwise(texts: Sequence[str]) -> bool:

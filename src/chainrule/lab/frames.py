@@ -20,9 +20,9 @@ MOST_MAPS = 64
 
 
 def plane(trainer: Trainer) -> tuple[Array, list[list[float]]] | None:
-    """The points of the heat maps, (GRID², 2) or (GRID·4, 1), and the ranges of the axes; None where there are more than two inputs."""
+    """The points of the heat maps, (GRID², 2) or (GRID·4, 1), and the ranges of the axes; None for more than two inputs, and for ids."""
     info = trainer.problem.dataset_info
-    if info.input_shape not in {(1,), (2,)}:
+    if info.input_shape not in {(1,), (2,)} or trainer.problem.ids.any():
         return None
     x = np.asarray(trainer.data.train.x, np.float64)
     low, high = x.min(axis=0), x.max(axis=0)

@@ -10,16 +10,18 @@ import numpy as np
 
 from chainrule import display
 from chainrule.checks import Positive, checked, shown
+from chainrule.data import is_frame
 from chainrule.derivatives import grad
 from chainrule.display import Shown
 from chainrule.engines import engine_named
 from chainrule.errors import OptionError, PositionError, Remedy, ShapeError
 from chainrule.graph import Array, Graph, Node, constant, input_node
 from chainrule.immutable import immutable
-from chainrule.nn import build_network, read_input, sigmoid_input, softmax_input
+from chainrule.nn import build_network, sigmoid_input, softmax_input
 from chainrule.numerals import numeral
 from chainrule.spelling import suggest
-from chainrule.train.inputs import as_array, as_inputs
+from chainrule.train.given import given_input
+from chainrule.train.inputs import as_array, as_row
 from chainrule.train.model import Model
 
 ROWS = 64
@@ -125,7 +127,7 @@ def attribution(
     Source: M. Sundararajan, A. Taly, Q. Yan, ICML, 3319 (2017).
     """
     info = model.problem.dataset_info
-    if read_input(model.problem.described.built).positions.any():
+    if model.problem.ids.any():
         raise OptionError(
             "why, for a network that takes its inputs for positions",
             expected="inputs that have a derivative",
@@ -275,8 +277,10 @@ def output_number(model: Model, given: int | str, what: str) -> int:
     names = _output_names(model)
     if isinstance(given, str) and given in names:
         return names.index(given)
-    if not isinstance(given, str) and 0 <= given < len(names):
-        return int(given)
+    # The command line has texts alone.
+    place = int(given) if not isinstance(given, str) or (given.isdecimal() and len(given) < 10) else -1
+    if 0 <= place < len(names):
+        return place
     raise OptionError(
         f"{what}={given!r}",
         expected=f"one of {', '.join(names[:20])}, or 0 ... {len(names) - 1}",
@@ -289,7 +293,11 @@ def _baseline(model: Model, baseline: object) -> Array:
     info = model.problem.dataset_info
     if baseline is None:
         return np.broadcast_to(info.scaling.offset, info.input_shape).astype(np.float64)
-    found = as_array("baseline", baseline)
+    found = (
+        given_input(info, baseline)
+        if is_frame(baseline) or as_row(info, baseline) is not None
+        else as_array("baseline", baseline)
+    )
     if found.dtype.kind not in "biuf" or not np.isfinite(found).all():
         raise OptionError(
             f"baseline={shown(baseline)}",
@@ -306,7 +314,7 @@ def _baseline(model: Model, baseline: object) -> Array:
 
 def why(
     model: Model,
-    x: Array,
+    x: Any,
     instead_of: int | str | None,
     of: int | str | None,
     baseline: object,
@@ -314,7 +322,7 @@ def why(
     example: str,
 ) -> Attribution:
     """The answer at x, or the output `of`, contrasted with another one: the next best where none is said."""
-    rows = as_inputs(model.problem.dataset_info, np.asarray(x)[None])
+    rows = given_input(model.problem.dataset_info, x)[None]
     z = np.asarray(model.quantities(rows, {"output"})["output"][0], dtype=np.float64)
     if z.ndim != 1:
         raise ShapeError(
@@ -327,7 +335,7 @@ def why(
         raise OptionError(
             f"why {name} and not {name}",
             expected="two different answers",
-            remedy=Remedy("leave instead_of out", "leave --instead-of out"),
+            remedy=Remedy("leave instead_of out", "write --why in place of --instead-of"),
         )
     return attribution(model, rows[0], first, second, baseline, tolerance, example)
 

@@ -155,7 +155,9 @@ def compared(first: Model, second: Model, examples: Examples, part: str) -> Comp
             remedy="compare networks for the same task",
         )
     if len(examples) < 2:
-        raise DataError(f"{len(examples)} examples", expected="two or more", remedy="take another part of the data")
+        raise DataError(
+            "1 example" if len(examples) else "no examples", expected="two or more", remedy="take another part of the data"
+        )
     here, there = (_answers(model, examples.x) for model in (first, second))
     problem, classes = first.problem, infos[0].classes
     decisions = None

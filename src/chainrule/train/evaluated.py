@@ -52,9 +52,12 @@ class Evaluation(Shown):
     def r_squared(self, replica: Natural = 0) -> float:
         """The fraction of the targets' variance that the outputs explain; of several outputs of their whole variance, as the loss sees it.
 
-        Targets that are standardised count alike; others in the unit that they have, so that the pixels of an image are one picture.
+        −∞ where an output is beyond all numbers. Targets that are standardised count alike; others in the unit that they have, so
+        that the pixels of an image are one picture.
         """
         true, outputs = self._numbers() * self.unit, self.scores.outputs[self._one(replica)] * self.unit
+        if not np.isfinite(outputs).all():
+            return -np.inf
         return r_squared(true, outputs, "variance_weighted", self.weights)
 
     @checked
@@ -158,7 +161,7 @@ def _compared(problem: LearningProblem, scores: Scores, y: Array) -> Array | Non
 
 
 def with_error(values: Array) -> str:
-    """The mean, and from two values on the standard error of the mean, to two digits of the error.
+    """The mean, and from two finite values on the standard error of the mean, to two digits of the error.
 
     >>> with_error(np.array([0.94, 0.95, 0.96]))
     '0.9500 ± 0.0058'
@@ -166,7 +169,7 @@ def with_error(values: Array) -> str:
     '0.5'
     """
     mean = float(np.mean(values))
-    if len(values) < 2:
+    if len(values) < 2 or not np.isfinite(values).all():
         return numeral(mean)
     return with_uncertainty(mean, float(np.std(values, ddof=1) / np.sqrt(len(values))))
 

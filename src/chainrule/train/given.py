@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from chainrule.checks import shown
-from chainrule.data import DatasetInfo
+from chainrule.data import DatasetInfo, is_frame
 from chainrule.errors import DataError, DtypeError, ShapeError
 from chainrule.graph import Array
-from chainrule.train.inputs import as_array, as_inputs
+from chainrule.train.inputs import as_array, as_inputs, as_row
 
 
 def given_targets(data: DatasetInfo, y: Any, count: int) -> Array:
@@ -69,18 +69,37 @@ def numbered(data: DatasetInfo, y: Any) -> Any:
 
 def given_examples(data: DatasetInfo, x: Any, y: Any) -> tuple[Array, Array]:
     """Inputs and targets that belong together, one or more; a single example may come without the axis of the batch."""
-    if _is_single(data, x):
-        x, y = as_array("x", x)[None], y if as_array("y", y).shape == (1, *data.target_shape) else [y]
     inputs = given_inputs(data, x)
+    if len(inputs) == 1 and as_array("y", y).shape != (1, *data.target_shape):
+        y = [y]
     return inputs, given_targets(data, y, len(inputs))
 
 
 def given_inputs(data: DatasetInfo, x: Any) -> Array:
-    """Inputs, one or more; a single one may come without the axis of the batch."""
-    inputs = as_inputs(data, [x] if _is_single(data, x) else x)
+    """Inputs, one or more; a single one, which may be one row of a table, may come without the axis of the batch."""
+    row = as_row(data, x)
+    inputs = as_inputs(data, [row] if row is not None else [x] if _is_single(data, x) else x)
     if not len(inputs):
         raise no_examples()
     return inputs
+
+
+def given_input(data: DatasetInfo, x: Any) -> Array:
+    """One input, in the shape of the data: by itself, as one row of a table, in a batch of one, or with its target beside it.
+
+    Raises: ShapeError for more than one.
+    """
+    if isinstance(x, tuple | list) and len(pair := cast("tuple[Any, ...]", x)) == 2 and _is_input(data, pair[0]):
+        x = pair[0]
+    inputs = given_inputs(data, x)
+    if len(inputs) > 1:
+        raise ShapeError(f"{len(inputs)} examples", expected="one example", remedy="ask for each by itself: x[0]")
+    return inputs[0]
+
+
+def _is_input(data: DatasetInfo, x: Any) -> bool:
+    """Whether this is an example and not a number of one: then a target stands beside it."""
+    return as_row(data, x) is not None or is_frame(x) or _is_single(data, x)
 
 
 def no_examples() -> DataError:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from chainrule.data import DatasetInfo, Table, as_table, is_frame
 from chainrule.data.cells import Cells, to_numbers, to_texts
 from chainrule.data.columns import not_a_number
 from chainrule.data.examples import plain
+from chainrule.data.form import Form
 from chainrule.data.frame import frame_columns, frame_names, in_order
 from chainrule.errors import ColumnError, DataError, ShapeError
 from chainrule.graph import Array
@@ -35,6 +37,10 @@ def as_inputs(info: DatasetInfo, x: Any) -> Array:
       fix: give the bytes themselves; numbers from 0 to 1 are bytes again as np.rint(x * 255).astype(np.uint8)
     """
     dtype, shape = np.dtype(info.input_dtype), info.input_shape
+    if as_row(info, x) is not None:
+        raise ShapeError(
+            "x is one row of a table", expected="rows", remedy="put it in brackets: [x]; of a frame take frame.iloc[[0]]"
+        )
     array = as_array("x", _in_order(info, x) if is_frame(x) else x)
     if array.dtype.kind == "U" and info.text is not None:
         array = info.text.encode([str(text) for text in np.atleast_1d(array).tolist()])
@@ -44,9 +50,7 @@ def as_inputs(info: DatasetInfo, x: Any) -> Array:
         with suppress(TypeError, ValueError, OverflowError):
             array = array.astype(np.float64)
     if array.dtype.kind not in "fiub":
-        raise DataError(
-            f"inputs of dtype {array.dtype}", expected="numbers", remedy="encode categories first: run.encode(table)"
-        )
+        raise DataError(f"inputs of dtype {array.dtype}", expected="numbers", remedy=_as_numbers(info))
     if array.shape[1:] != shape or not array.ndim:
         raise ShapeError(
             f"inputs of shape {array.shape}",
@@ -64,6 +68,37 @@ def as_inputs(info: DatasetInfo, x: Any) -> Array:
         found = np.ascontiguousarray(array, dtype=dtype)
     _require_finite(info, found)
     return found
+
+
+def _as_numbers(info: DatasetInfo) -> str:
+    """What to do with inputs that are no numbers."""
+    if info.columns is not None:
+        return "give the columns by their names, as a frame or {'name': [...]}: they are read as the training's were"
+    return "give an array of numbers (n, ...)"
+
+
+def as_row(info: DatasetInfo, x: Any) -> dict[str, Any] | None:
+    """One row of a table, its cells by the names that the training knew: of a mapping or of a series of a frame; else None.
+
+    >>> from chainrule.data import from_dataframe
+    >>> info = from_dataframe({"a": [1, 2, 3, 4], "y": [0.1, 0.2, 0.3, 0.4]}, target="y").info
+    >>> as_row(info, {"a": 7}), as_row(info, {"a": [7]})
+    ({'a': 7}, None)
+    """
+    if hasattr(x, "to_dict") and hasattr(x, "index") and getattr(x, "ndim", None) == 1:
+        x = x.to_dict()
+    if not isinstance(x, Mapping):
+        return None
+    given = cast("Mapping[Any, Any]", x)
+    columns = info.columns
+    used = tuple(column.name for column in columns.features) if columns else info.features or ()
+    cells = {str(name): cell for name, cell in given.items()}
+    return cells if cells.keys() & set(used) and all(map(_is_cell, cells.values())) else None
+
+
+def _is_cell(value: Any) -> bool:
+    """Whether this is one value, not several."""
+    return isinstance(value, str) or not hasattr(value, "__len__") or (isinstance(value, np.ndarray) and not value.ndim)
 
 
 def as_array(name: str, values: Any) -> Array:
@@ -85,8 +120,7 @@ def _in_order(info: DatasetInfo, frame: Any) -> Array:
     columns, features = info.columns, info.features
     if columns is None and features is None:
         return in_order(frame, frame_names(frame))
-    known = columns is None or columns.form.keep_default_na
-    table = frame if isinstance(frame, Table) else as_table(frame, keep_default_na=known)
+    table = frame if isinstance(frame, Table) else as_table(frame, **(Form() if columns is None else columns.form).of_cells)
     used = tuple(column.name for column in columns.features) if columns else features or ()
     also = (columns.target.name, *columns.others) if columns else ()
     unknown = [name for name in table.columns if name not in {*used, *also}]

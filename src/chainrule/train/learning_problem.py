@@ -37,6 +37,7 @@ from chainrule.nn import (
     build_network,
     objective,
     output_range,
+    read_input,
     sigmoid_input,
     softmax_input,
 )
@@ -175,6 +176,11 @@ class LearningProblem(Unchanging, Shown):
         frozen = {name: state for name, state in self.states.items() if state.frozen}
         first = first_values({}, frozen, (), self.dtype)
         return tuple(name for name, node in first.items() if Graph({name: node}).inputs)
+
+    @cached_property
+    def ids(self) -> Array:
+        """Which numbers of a flattened example the network takes for positions: there is nothing between one and the next."""
+        return read_input(self.described.built).positions.ravel()
 
     @property
     def states(self) -> Mapping[str, State]:
@@ -463,7 +469,8 @@ class LearningProblem(Unchanging, Shown):
         return compute([self._unscaled(found)], {found: outputs})[0]
 
     def _targets(self, output: Node, y: Node) -> dict[str, Node]:
-        return target_forms(output, y, self.dataset_info, self.dtype)
+        # A network may answer in longer numbers than it is trained in, as an imported model does that undoes a scaling in float64.
+        return target_forms(output, y, self.dataset_info, output.dtype if output.type.is_float else self.dtype)
 
     def targets_seen(self, y: Array) -> Array:
         """Targets (n, ...) as the cost sees them, labels as they are: numbers scaled, and the errors behind them in the same unit."""
@@ -475,6 +482,7 @@ class LearningProblem(Unchanging, Shown):
         chosen = self._objective_of(built.output)
         rows = chosen.per_example(built.output, self._targets(built.output, y)) if chosen.losses else {}
         rows |= {name: term.rows for name, term in built.terms.items()}
+        rows = {name: node if node.dtype == self.dtype else ops.cast(node, dtype=self.dtype) for name, node in rows.items()}
         rows = {name: node.named("loss" if len(rows) == 1 else f"loss.{name}") for name, node in rows.items()}
         with scope("loss"):
             means = {name: ops.mean(node) for name, node in rows.items()}

@@ -14,7 +14,7 @@ from chainrule.engines import Engine, LoopProgram, RowFunction
 from chainrule.errors import OptionError
 from chainrule.graph import Array
 from chainrule.graph.arraylike import Unchanging
-from chainrule.train.inputs import as_array, as_inputs, is_finite
+from chainrule.train.inputs import as_array, as_inputs, as_row, is_finite
 from chainrule.train.learning_problem import LearningProblem
 
 SIZES = (256, 16, 1)
@@ -56,7 +56,12 @@ class Predictor(Unchanging, Shown):
         Raises: ShapeError, DataError for what are no such inputs.
         """
         if type(x) is not np.ndarray or not x.flags.c_contiguous:
-            x = as_inputs(self._programs.problem.dataset_info, x) if is_frame(x) else np.asarray(as_array("x", x), order="C")
+            info = self._programs.problem.dataset_info
+            row = as_row(info, x)
+            if row is not None:
+                x = as_inputs(info, [row])[0]
+            else:
+                x = as_inputs(info, x) if is_frame(x) else np.asarray(as_array("x", x), order="C")
         single = x.shape == self._shape
         rows = x[None] if single else x
         if rows.dtype != self._dtype or rows.shape[1:] != self._shape or not is_finite(rows):

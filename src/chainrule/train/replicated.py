@@ -58,12 +58,13 @@ def measured(values: object) -> Measured:
 
 
 def standard_error(values: Array) -> Array:
-    """The standard error of the mean along the last axis; 0 for a single value.
+    """The standard error of the mean along the last axis; 0 for a single value, NaN where a value is not finite.
 
     >>> standard_error(np.array([[1.0, 3.0], [2.0, 2.0]]))
     array([1., 0.])
     """
     count = values.shape[-1]
+    values = np.where(np.isfinite(values), values, np.nan)
     return values.std(axis=-1, ddof=1) / np.sqrt(count) if count > 1 else np.zeros(values.shape[:-1])
 
 

@@ -176,10 +176,11 @@ class Run(Shown):
     ) -> Attribution:
         """Why this answer and not that one: what each input did for it, by integrated gradients, which add up to the difference.
 
-        which: an example's number in `part`, an Example, or an input x of the data's shape. of: the answer that is explained, by name or
-        number; None is the network's. instead_of: the one that it is contrasted with; None is the next best, and for networks that
-        predict numbers the output's own value at the baseline. baseline: where the way to x begins, None for the input that the network
-        sees as 0: a black image, the mean of each column. tolerance: how far off the sum may be, as a share of all values' sizes.
+        which: an example's number in `part`, an Example, an input x of the data's shape, one row of a table, or (x, y). of: the answer
+        that is explained, by name or number; None is the network's. instead_of: the one that it is contrasted with; None is the next best,
+        and for networks that predict numbers the output's own value at the baseline. baseline: where the way to x begins, None for the
+        input that the network sees as 0: a black image, the mean of each column. tolerance: how far off the sum may be, as a share of all
+        values' sizes.
         Raises: OptionError for answers that there are not, and for inputs without a derivative; ShapeError.
 
         >>> import chainrule as cr
@@ -202,7 +203,7 @@ class Run(Shown):
                 f"{part} example {number}",
             )
         x = which.x if isinstance(which, Example) else which
-        return why(self.model(replica), np.asarray(x), instead_of, of, baseline, tolerance, "this example")
+        return why(self.model(replica), x, instead_of, of, baseline, tolerance, "this example")
 
     @checked
     def compare(self, other: Run, *, part: str = "test", replica: int = 0, other_replica: int = 0) -> Compared:
@@ -437,7 +438,7 @@ class Run(Shown):
                 expected="inputs as an array",
                 remedy="use predict(x)",
             )
-        return columns.encode(given if isinstance(given, Table) else as_table(given))
+        return columns.encode(given if isinstance(given, Table) else as_table(given, **columns.form.of_cells))
 
     @checked
     def generate(

@@ -7,7 +7,7 @@ from dataclasses import KW_ONLY, field
 from typing import ClassVar, Literal, TypeAlias, TypedDict, get_args
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from chainrule.errors import OptionError
 from chainrule.graph import Array
@@ -75,6 +75,21 @@ def ends_of(values: ArrayLike) -> tuple[float, float]:
     array = np.asarray(values, dtype=np.float64)
     finite = array[np.isfinite(array)]
     return (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
+
+
+def bin_edges(values: ArrayLike, bins: int) -> NDArray[np.float64]:
+    """The edges (bins + 1,) of equal steps over the finite numbers; wide enough that numbers of their size tell them apart.
+
+    >>> bin_edges([1.0, 2.0, 5.0], 2).tolist(), bin_edges([3e20], 2).tolist()
+    ([1.0, 3.0, 5.0], [2.9999999999999974e+20, 3e+20, 3.0000000000000026e+20])
+    """
+    low, high = ends_of(values)
+    if low == high:
+        low, high = low - 0.5, high + 0.5
+    least = 2 * bins * float(np.spacing(max(abs(low), abs(high))))
+    if high - low < least:
+        low, high = low - least, high + least
+    return np.linspace(low, high, bins + 1)
 
 
 @immutable(eq=False)

@@ -27,7 +27,15 @@ def not_finite(patient: Patient) -> Finding:
     """Whether the training was ended by a NaN or an infinity; the step that made it is done again."""
     run = patient.run
     if run.stopped != "not finite":
-        return fine("every number of the training was finite")
+        losses = [(one.epoch, one.parts.get("training", {}).get("loss")) for one in run.history.epochs]
+        lost = [epoch for epoch, loss in losses if loss is not None and not np.isfinite(loss[patient.replica])]
+        if not lost:
+            return fine("every number of the training was finite")
+        return ill(
+            f"the training loss after epoch {lost[0]} is not finite: beyond what {run.settings.dtype} holds",
+            f"learning rate {patient.rate:g}",
+            cures=at_rate(patient, patient.rate / 10, "a tenth of the learning rate"), epoch=lost[0],
+        )  # fmt: skip
     patient.require_data()
     step, rate = patient.last_step, patient.rate
     said = ""

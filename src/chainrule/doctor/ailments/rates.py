@@ -23,6 +23,8 @@ _LEAST, _MOST = 50, 300
 """Steps that are gone on with at each rate: an epoch, but at least and at most so many."""
 SHARE = 0.1
 """A difference of losses counts from this share of what a constant answer costs."""
+AWAY = 10.0
+"""A loss that grows so many times over, and over that of a constant answer, runs away."""
 SCANNED = (0.001, 0.01, 0.1, 10.0, 100.0, 1000.0, 10000.0)
 """What the rate is multiplied by where loss is left."""
 _WORK = 1e9
@@ -67,6 +69,11 @@ def _compared(patient: Patient) -> Finding:
     lower, same, *higher = _gone_on(patient, patient.last_step, (0.1, 1.0, 10.0, 100.0), _more(patient))
     words = f"going on for {_more(patient)} steps from a training loss of {numeral(now, 3)}: {_course((lower, same, *higher))}"
     numbers = {"rate": rate, "now": now, "losses": {one.rate: one.mean for one in (lower, same, *higher)}}
+    if not np.isfinite(same.mean) or same.mean > AWAY * max(now, constant):
+        return ill(
+            f"the learning rate {rate:g} is too large, or the weights at the start are: going on with it the loss grows without end",
+            words, cures=at_rate(patient, rate / 10), **numbers,
+        )  # fmt: skip
     # What the run has is compared, too: a spike on the way on is no loss that is left.
     left = min(now, same.mean) - lower.mean
     if _is_less(lower, same) and left > max(SHARE * constant, now / 2):

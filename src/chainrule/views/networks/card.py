@@ -13,6 +13,7 @@ from chainrule.immutable import immutable
 from chainrule.nn import ACTIVATIONS, Activation, Dense, Formula, GraphLayer, LayerUse, range_badge
 from chainrule.numerals import numeral
 from chainrule.train import Model, Run, Settings
+from chainrule.views.marks import bin_edges
 from chainrule.views.pictures.subject import model_of
 from chainrule.views.plain import counted, printable, spaced
 from chainrule.views.saved import Savable
@@ -199,7 +200,8 @@ def _panel(x: float, y: float, height: float, heading: str, lines: list[str]) ->
 
 
 def _histogram(x: float, base: float, name: str, values: Array) -> str:
-    counts, edges = np.histogram(values[np.isfinite(values)], bins=BINS)
+    edges = bin_edges(values, BINS)
+    counts = np.histogram(values[np.isfinite(values)], edges)[0]
     heights = 34 * counts / max(1, int(counts.max()))
     bars = [
         element("rect", x=x + 6 * i, y=base - height, width=5.0, height=height, fill="var(--positive)" if low >= 0 else "var(--negative)")

@@ -57,10 +57,10 @@ def fits_numbers(source: Source) -> bool:
 
 
 def fits_a_curve(source: Source) -> bool:
-    """One number is fitted to one number."""
+    """One number is fitted to one number, which is no id."""
     problem = model_of(source).problem
     info = problem.dataset_info
-    return info.input_shape == (1,) and info.classes is None and prod(problem.output.shape[1:]) == 1
+    return takes_amounts(source) and info.input_shape == (1,) and info.classes is None and prod(problem.output.shape[1:]) == 1
 
 
 def reconstructs(source: Source) -> bool:
@@ -82,8 +82,8 @@ def predicts_tokens(source: Source) -> bool:
 
 
 def takes_amounts(source: Source) -> bool:
-    """Inputs are numbers that one can go along, not the ids of tokens."""
-    return "embedding1.W" not in model_of(source).weights
+    """Inputs are numbers that one can go along, not ids, between which there is nothing."""
+    return not model_of(source).problem.ids.any()
 
 
 def has_two_inputs(source: Source) -> bool:

@@ -14,6 +14,7 @@ from chainrule.graph import Array
 from chainrule.immutable import immutable
 from chainrule.spelling import suggest
 from chainrule.train import Model, Run
+from chainrule.train.learning_problem import LearningProblem
 from chainrule.views.panels import Span
 from chainrule.views.plain import printable
 
@@ -39,11 +40,22 @@ def feature_names(info: DatasetInfo) -> tuple[str, ...]:
     return tuple(f"input {i}" for i in range(prod(info.input_shape)))
 
 
-def feature_index(info: DatasetInfo, feature: int | str) -> int:
+def feature_index(problem: LearningProblem, feature: int | str) -> int:
     """The place of an input in a flattened example, by its name or its place.
 
-    Raises: OptionError where there is no such input.
+    Raises: OptionError where there is no such input, or one that is an id.
     """
+    place = _place_of(problem.dataset_info, feature)
+    if problem.ids[place]:
+        raise OptionError(
+            f"input {feature!r}, which the network takes for an id",
+            expected="an input that one can go along",
+            remedy="ask for the outputs at each id: run.predict(x)",
+        )
+    return place
+
+
+def _place_of(info: DatasetInfo, feature: int | str) -> int:
     names = info.features or ()
     size = prod(info.input_shape)
     if isinstance(feature, str) and feature in names:
@@ -89,7 +101,12 @@ def standpoint(source: Source, at: Array | None) -> Standpoint:
         mean = data.train.x.reshape(len(data.train), -1).mean(axis=0, dtype=np.float64)
         # Where the data are whole numbers, as pixels are, the network takes no others.
         whole = data.train.x.dtype.kind != "f"
-        return Standpoint(np.rint(mean) if whole else mean, f"the training part's mean{', rounded' * whole}")
+        ids = model_of(source).problem.ids
+        for place in np.flatnonzero(ids):
+            seen, counts = np.unique(data.train.x.reshape(len(data.train), -1)[:, place], return_counts=True)
+            mean[place] = seen[counts.argmax()]
+        words = f"the training part's mean{', rounded' * whole}{', and its most frequent ids' * bool(ids.any())}"
+        return Standpoint(np.rint(mean) if whole else mean, words)
     zero = np.zeros(info.input_shape)
     return Standpoint(np.asarray(info.scaling.undo(zero), dtype=np.float64).reshape(-1), "what the network sees as 0")
 

@@ -19,7 +19,7 @@ from chainrule.views.drawing import draw_graph, draw_passes
 from chainrule.views.explanation import explanation_body
 from chainrule.views.networks import draw_network, draw_unrolled
 from chainrule.views.objects.networks import network_table
-from chainrule.views.pictures.kinds import adds_neurons_up, fits_a_curve
+from chainrule.views.pictures.kinds import adds_neurons_up, fits_a_curve, takes_amounts
 from chainrule.views.pictures.learning.health import layers_with_health
 from chainrule.views.pictures.sheets import image_shape
 from chainrule.views.plain import counted, optimizer_text
@@ -174,7 +174,7 @@ def functions(subject: Subject) -> Section | None:
             return Section("function", "The learned function", "The fit.", [figures(drawn)])
         drawn += [pictures.hidden_contributions(model)]
         return Section("function", "The learned function", "The fit, and what each neuron adds to it.", [figures(drawn)])
-    if shape == (2,):
+    if shape == (2,) and takes_amounts(model):
         outputs = model.quantity_names[-1]
         # The input has a name of its own where it is scaled; it is no neuron.
         hidden = [name for name in model.quantity_names if name.endswith(".a") and name not in {"input.a", outputs}]
@@ -187,7 +187,7 @@ def functions(subject: Subject) -> Section | None:
 def representation(subject: Subject) -> Section | None:
     """What the layers do to the data."""
     some, model = subject.some, subject.model
-    if not subject.is_classifier or not any(name.endswith(".a") for name in model.quantity_names):
+    if not subject.is_classifier or not any(name.endswith(".a") for name in model.quantity_names) or len(some) < 2:
         return None
     training = subject.run.data.train
     rows = min(len(training), MOST_ROWS if subject.widest > MOST_ROWS else 5 * MOST_ROWS)

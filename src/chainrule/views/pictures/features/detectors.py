@@ -16,7 +16,7 @@ from chainrule.numerals import numeral
 from chainrule.train import Model
 from chainrule.views.marks import Bars, Line, Mark, Points, Rule, dashes, staircase
 from chainrule.views.panels import Axis, Panel
-from chainrule.views.pictures.kinds import classifies, has, has_probabilities, suits
+from chainrule.views.pictures.kinds import classifies, has, has_probabilities, suits, takes_amounts
 from chainrule.views.pictures.ranks import separation
 from chainrule.views.pictures.results.judged import probabilities_of
 from chainrule.views.pictures.subject import require_quantity
@@ -181,7 +181,7 @@ def _separation_bars(found: Detectors, quantity: str) -> Panel:
     )
 
 
-@suits(has_probabilities)
+@suits(has_probabilities, takes_amounts)
 def confidence_on_noise(model: Model, x: Array, seed: int = 0) -> View:
     """The highest probability on the inputs x (n, ...), on as many inputs of noise, and on the same inputs with their numbers shuffled.
 

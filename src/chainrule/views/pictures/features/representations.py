@@ -13,6 +13,7 @@ from chainrule.train import Model
 from chainrule.views.marks import Line, Mark, Points, Scale, class_marker, ends_of
 from chainrule.views.networks.numbers import evenly
 from chainrule.views.panels import Axis, Panel
+from chainrule.views.pictures.kinds import takes_amounts
 from chainrule.views.pictures.sheets import class_name
 from chainrule.views.plain import counted, printable
 from chainrule.views.view import View
@@ -166,11 +167,12 @@ def projections(model: Model, x: Array, y: Array, most: int = 1000) -> list[Proj
     """The first `most` of the examples x (n, ...) with targets y in each layer, projected to a plane, as `layer_projections` says."""
     x, y = x[:most], y[:most]
     if len(x) < 2:
-        raise OptionError(f"{len(x)} examples", expected="two or more", remedy="give x and y of a part of the data")
+        raise OptionError(counted(len(x), "example"), expected="two or more", remedy="give x and y of a part of the data")
     every = (INPUT, *layer_names(model))
     names = tuple(every[int(place)] for place in evenly(len(every), _MOST_PANELS))
     rows = layer_rows(model, x, names)
-    net = _net(x) if x.ndim == 2 and x.shape[1] == 2 and x.dtype.kind == "f" else None
+    flat = x.ndim == 2 and x.shape[1] == 2 and x.dtype.kind == "f"
+    net = _net(x) if flat and takes_amounts(model) else None
     nets = layer_rows(model, net.reshape(-1, 2), names) if net is not None else {}
     beside = y[:, 0] if model.problem.dataset_info.classes is None else None
     return [_projection(name, rows[name], nets.get(name), _axis_names(model, name), beside) for name in names]

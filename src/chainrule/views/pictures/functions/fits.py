@@ -21,6 +21,7 @@ from chainrule.views.pictures.subject import (
     Source,
     bias_of,
     data_of,
+    feature_index,
     feature_names,
     model_of,
     places,
@@ -181,6 +182,8 @@ def require_curve(model: Model) -> DatasetInfo:
     """
     data = model.problem.dataset_info
     outputs = prod(model.problem.output.shape[1:])
+    if data.input_shape == (1,):
+        feature_index(model.problem, 0)
     if data.input_shape != (1,) or data.classes is not None or outputs != 1:
         raise OptionError(
             f"a network from inputs {data.input_shape} to {outputs} {'classes' if data.classes else 'numbers'}",

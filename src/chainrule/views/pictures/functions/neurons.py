@@ -54,7 +54,7 @@ def sharpness(
     Raises: OptionError for a layer without weights, or one whose neurons have no pre-activation.
     """
     model = model_of(source)
-    feature = feature_index(model.problem.dataset_info, along)
+    feature = feature_index(model.problem, along)
     names, z_name = _names_of_layer(model, quantity)
     point = standpoint(source, at).point
     across = places(model.problem.dataset_info, span or _span_with_bend(source, (z_name, neuron), feature, point), 201)

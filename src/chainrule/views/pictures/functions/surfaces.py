@@ -191,7 +191,7 @@ def neuron_over_inputs(
     """The numbers of `neuron_surface`, which has the options and the errors."""
     model, here = model_of(source, replica), standpoint(source, at)
     info = model.problem.dataset_info
-    i, j = (feature_index(info, feature) for feature in inputs)
+    i, j = (feature_index(model.problem, feature) for feature in inputs)
     if i == j:
         raise OptionError(f"input {i} twice", expected="two different inputs", remedy="write for example inputs=(0, 1)")
     spans = span or (usual_span(source, i), usual_span(source, j))

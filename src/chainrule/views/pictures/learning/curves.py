@@ -15,7 +15,7 @@ from chainrule.immutable import immutable
 from chainrule.numerals import numeral
 from chainrule.train import History, Run, batch_sizes
 from chainrule.train.replicated import standard_error
-from chainrule.views.marks import Line, Mark, second_marker, with_band
+from chainrule.views.marks import Line, Mark, ends_of, second_marker, with_band
 from chainrule.views.panels import Axis, Panel
 from chainrule.views.pictures.kinds import suits, was_scored
 from chainrule.views.pictures.learning.places import shown
@@ -121,12 +121,11 @@ def _spans_decades(curves: Sequence[LabelledCurve], steps: Array | None = None) 
 
 def limits(curves: Sequence[LabelledCurve], steps: Array, *, from_zero: bool = True) -> tuple[float, float]:
     """A range of the axis that shows the curves whole and most of the steps, with 0 in it where that is asked for."""
-    lows = [float(np.nanmin(curve.mean - curve.error)) for curve in curves] + ([0.0] if from_zero else [])
-    highs = [float(np.nanmax(curve.mean + curve.error)) for curve in curves]
-    if steps.size:
-        ends = np.nanquantile(steps.mean(axis=0), [0.02, 0.98])
-        lows, highs = [*lows, float(ends[0])], [*highs, float(ends[1])]
-    low, high = min(lows), max(highs)
+    spans = [ends_of([curve.mean - curve.error, curve.mean + curve.error]) for curve in curves]
+    means = steps.mean(axis=0)
+    if np.isfinite(means).any():
+        spans.append(ends_of(np.quantile(means[np.isfinite(means)], [0.02, 0.98])))
+    low, high = min(*(span[0] for span in spans), 0.0 if from_zero else np.inf), max(span[1] for span in spans)
     rim = 0.06 * (high - low)
     return (
         (low if from_zero and low == 0 else low - rim, high + rim) if np.isfinite(rim) and rim > 0 else (low - 0.5, low + 0.5)

@@ -9,7 +9,7 @@ import numpy as np
 from chainrule.errors import OptionError
 from chainrule.graph import Array
 from chainrule.train import Model
-from chainrule.views.marks import Band, Line, Points, Rule, Text
+from chainrule.views.marks import Band, Line, Points, Rule, Text, ends_of
 from chainrule.views.panels import Axis
 from chainrule.views.pictures.kinds import learns, suits
 from chainrule.views.pictures.learning.places import angle, cost_at, examples, flat
@@ -44,7 +44,10 @@ def batch_angles(
         for draw in range(draws):
             rows: Array = random.permutation(len(x))[:size]
             angles[row, draw] = angle(flat(model.gradient(x[rows], y[rows])), full)
-    low, high = np.nanquantile(angles, [0.1, 0.9], axis=1)
+    # A gradient that is zero points nowhere.
+    known = [row[np.isfinite(row)] for row in angles]
+    spread = np.array([(*np.quantile(row, [0.1, 0.9]), row.mean()) if row.size else (np.nan,) * 3 for row in known])
+    low, high, middle = spread.T
     return chart(
         "How far a batch's gradient points from ∇C",
         f"Line: mean angle over {draws} random batches of each size, band: from the 10th to the 90th of 100 "
@@ -52,12 +55,12 @@ def batch_angles(
         "still lowers the cost of all.",
         [
             Band(batch_sizes, low, high, color=0),
-            Line(batch_sizes, np.nanmean(angles, axis=1), color=0, marker="o", size=4.0),
+            Line(batch_sizes, middle, color=0, marker="o", size=4.0),
             Rule(y=90.0, dash="dashed"),
             Text(batch_sizes[-1], 90, "90°: at a right angle", offset=(0, 3), across="right", up="bottom"),
         ],
         Axis("batch size (examples)", log=True, at=batch_sizes, texts=list(map(str, batch_sizes))),
-        Axis("angle to ∇C of all examples (°)", ends=(0, max(100.0, float(np.nanmax(high)) + 5))),
+        Axis("angle to ∇C of all examples (°)", ends=(0, max(100.0, ends_of(high)[1] + 5))),
         numbers(batch_sizes=batch_sizes, angles=angles),
     )
 

@@ -12,7 +12,7 @@ from chainrule.graph import Array, Op, topological_order
 from chainrule.immutable import immutable
 from chainrule.numerals import numeral
 from chainrule.train import Model
-from chainrule.views.marks import Band, Bars, Hatch, Line, Mark, Text
+from chainrule.views.marks import Band, Bars, Hatch, Line, Mark, Text, bin_edges
 from chainrule.views.panels import Axis, Panel, Table
 from chainrule.views.pictures.kinds import suits
 from chainrule.views.pictures.learning.places import shown
@@ -143,7 +143,7 @@ def weight_histograms(start: Model, end: Model, bins: int = BINS) -> View:
             expected="at least one bin, two states of one network, finite numbers",
             remedy="give the models of one run at its start and its end",
         )
-    edges = np.histogram_bin_edges(values, bins)
+    edges = bin_edges(values, bins)
     names = list(start.parameters)
     before, after = ([np.histogram(state.parameters[name], edges)[0] for name in names] for state in (start, end))
     moved = [float(np.sqrt(np.mean((end.parameters[name] - start.parameters[name]) ** 2))) for name in names]

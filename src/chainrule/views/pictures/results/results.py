@@ -13,7 +13,7 @@ from chainrule.nn import Accuracy, ConfusionMatrix, r_squared
 from chainrule.numerals import numeral
 from chainrule.train import Evaluation, Run, r_squared_text
 from chainrule.views.confused import MOST_CLASSES, frequent_confusions
-from chainrule.views.marks import IN_PANEL, Bars, Color, ErrorBars, Image, Line, Mark, Points, Rule, Scale, Text
+from chainrule.views.marks import IN_PANEL, Bars, Color, ErrorBars, Image, Line, Mark, Points, Rule, Scale, Text, bin_edges
 from chainrule.views.panels import Axis, Panel
 from chainrule.views.pictures.kinds import classifies, fits_numbers, has_probabilities, has_test_part, suits
 from chainrule.views.pictures.results.judged import judged, outputs_of
@@ -188,7 +188,8 @@ def _against_truth(truth: Array, predicted: Array, name: str) -> Panel:
 
 
 def _histogram(residuals: Array) -> Panel:
-    counts, edges = np.histogram(residuals, bins=min(30, max(5, len(residuals) // 8)))
+    edges = bin_edges(residuals, min(30, max(5, len(residuals) // 8)))
+    counts = np.histogram(residuals[np.isfinite(residuals)], edges)[0]
     return Panel(
         [Bars((edges[1:] + edges[:-1]) / 2, counts, width=np.diff(edges), color=0), Rule(x=0.0, dash="dashed", width=1.0)],
         Axis("prediction − truth (units of the data)"),
