@@ -13,7 +13,7 @@ import chainrule as cr
 from chainrule import ops
 from chainrule.graph import Graph, Node, constant, parameter
 from chainrule.trace import Trace, check_entries, check_rules, entries_of, explain_graph, verdicts
-from chainrule.trace.differences import relative, slope
+from chainrule.trace.differences import _uncertainties, relative, slope  # pyright: ignore[reportPrivateUsage]
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "ops"))
 from op_cases import CASES, Case
@@ -123,6 +123,23 @@ def test_slopes_and_their_own_uncertainty(function: object, known: float) -> Non
     assert abs(found.value - known) <= 10 * found.uncertainty + 1e-9 * abs(known)
     assert not found.has_kink
     assert found.uncertainty <= 1e-3 * abs(known) + 1e-10
+
+
+@pytest.mark.parametrize("lost", [None, 2, 6, 10])
+def test_each_slope_is_as_unsure_as_the_smaller_steps_show(lost: int | None) -> None:
+    """Step by step, as the docstring says it; whatever has a slope among its smaller steps that is no number is not told."""
+    random = np.random.default_rng(4)
+    steps = 0.3 * 0.27 ** np.arange(12)
+    better, noise = 2 + 1e-9 * random.normal(size=11) / steps[1:], 3e-9
+    if lost is not None:
+        better[lost] = np.nan
+    expected = [math.inf] * 11
+    for place in range(1, 8):
+        seen = max(*(abs(better[later] - better[place]) * steps[later + 1] for later in range(place + 1, 11)), noise)
+        expected[place] = abs(better[place] - better[place - 1]) + 2 * seen / steps[place + 1]
+    told = [all(np.isfinite(better[place - 1 :])) for place in range(11)]
+    found = _uncertainties(better, steps, noise)
+    np.testing.assert_array_equal(found, np.where(told, expected, math.inf))
 
 
 def test_a_jump_has_no_slope_and_its_height() -> None:

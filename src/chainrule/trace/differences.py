@@ -105,8 +105,10 @@ def slope(function: Callable[[Any], Any], precision: type[np.floating[Any]] = np
 
 def _grain(values: Array) -> float:
     """The smallest distance between two values, where some are equal: there the function moves in grains of its rounding."""
-    distinct = np.unique(values[np.isfinite(values)])
-    return float(np.min(np.diff(distinct))) if 1 < len(distinct) < len(values) else 0.0
+    in_order = np.sort(values[np.isfinite(values)])
+    gaps = in_order[1:] - in_order[:-1]
+    gaps = gaps[gaps > 0]
+    return float(gaps.min()) if 0 < len(gaps) < len(values) - 1 else 0.0
 
 
 def _uncertainties(better: Array, steps: Array, noise: float) -> Array:
@@ -115,10 +117,10 @@ def _uncertainties(better: Array, steps: Array, noise: float) -> Array:
     The first is less than the change from the slope before it; the second is the noise that slopes at smaller steps show.
     """
     unsure = np.full(len(better), np.inf)
-    for place in range(1, len(better) - _WITNESSES):
-        heights = np.abs(better[place + 1 :] - better[place]) * steps[place + 2 :]
-        seen = 2 * max(float(np.max(heights)), noise) / float(steps[place + 1])
-        unsure[place] = abs(float(better[place] - better[place - 1])) + seen
+    tried = slice(1, len(better) - _WITNESSES)
+    heights = np.triu(np.abs(better - better[tried, None]) * steps[1:], 2)
+    seen = 2 * np.maximum(heights.max(axis=1).astype(np.float64), noise) / steps[1:][tried].astype(np.float64)
+    unsure[tried] = np.abs((better[1:] - better[:-1])[: len(seen)].astype(np.float64)) + seen
     return np.where(np.isfinite(unsure), unsure, np.inf)
 
 

@@ -210,6 +210,15 @@ def test_threads_compile_at_once():
     assert found == {number: number for number in range(8)}
 
 
+@pytest.mark.parametrize("level", [machine.LEVEL, machine.QUICK_LEVEL])
+def test_what_a_machine_has_compiled_leaves_no_trace_in_what_it_compiles_next(level):
+    for text in (SCALE, DIVIDE, answer(3), SCALE):
+        used = machine._object(text, host(), level, verify=True)
+        fresh = machine._machine.__wrapped__(host(), level)
+        with machine._prepared(text, host(), fresh, verify=True) as module:
+            assert used == bytes(fresh.emit_object(module))
+
+
 # ---- targets
 
 

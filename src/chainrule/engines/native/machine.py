@@ -170,7 +170,9 @@ def _target(triple: str, cpu: str, features: str, width: int, fused: bool) -> Ta
     return Target(triple, cpu, features, width, 32 if is_arm or width == 64 else 16, fused or is_arm)
 
 
+@functools.cache
 def _machine(target: Target, level: int) -> Any:
+    # Made once: to read what a processor can takes longer than to make a short module's code. llvmlite lets one thread in at a time.
     _initialise()
     # "small": near constants, read by one instruction and not two; the loader lays a module out in one piece, so near they are.
     make: Any = llvm.Target.from_triple(target.triple).create_target_machine
