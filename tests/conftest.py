@@ -46,8 +46,10 @@ settings.load_profile("campaign" if "CAMPAIGN_SIZE" in os.environ else "same exa
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_auto_num_workers() -> int:
+def pytest_xdist_auto_num_workers() -> int | None:
     """A worker more than there are cores, which computes while another waits for a browser, a disk or a process that it started."""
+    if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
+        return None  # xdist reads it
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return cores + 1
 
