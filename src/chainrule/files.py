@@ -91,7 +91,7 @@ def named(path: object, what: str = "path") -> Path:
     return Path(text)
 
 
-def require_place(place: Path) -> None:
+def require_writable(place: Path) -> None:
     """Refuses a file in a folder that is not there, with a MissingFileError, and one of those that a run is made of."""
     folder = place.parent.parent if place.parent.name == "snapshots" else place.parent
     if (
@@ -137,7 +137,7 @@ def writing(path: object, *endings: str) -> Generator[Path]:
             f"a file {str(place)!r}", expected=f"a name that ends with {listed}", remedy=f"end the name with {endings[0]}"
         )
     with refusals(place):
-        require_place(place)
+        require_writable(place)
         if place.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         with staged(place) as partial:

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 from chainrule.checks import Extents, Natural, Seed, checked, unknown
 from chainrule.display import Shown
 from chainrule.errors import OptionError
-from chainrule.files import named, require_place, write_whole
+from chainrule.files import named, require_writable, write_whole
 from chainrule.immutable import immutable
 from chainrule.interop.portable import Dtype, Portable, portable
 
@@ -76,7 +76,7 @@ def export(
     """
     place = named(path)
     chosen = format_named(to, place)
-    require_place(place)
+    require_writable(place)
     made = chosen.write(portable(subject, values, input_shape=input_shape, replica=replica, seed=seed, dtype=dtype))
     places = [place if not number else place.with_name(place.stem + end) for number, end in enumerate(made)]
     for where, content in zip(places, made.values(), strict=True):
