@@ -77,6 +77,7 @@ def required(module: str, extra: str) -> Any:
 def averages(epoch: Epoch) -> dict[str, float]:
     """The scores of an epoch as "part/name"; of several replicas their mean, and beside it "part/name/standard_error".
 
+    >>> import numpy as np
     >>> averages(Epoch(1, 4, 0.1, np.zeros(2), {"test": {"loss": np.array([0.25, 0.75])}}))
     {'test/loss': 0.5, 'test/loss/standard_error': 0.25}
     """
