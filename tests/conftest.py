@@ -45,15 +45,6 @@ settings.register_profile("campaign", deadline=None, max_examples=int(os.environ
 settings.load_profile("campaign" if "CAMPAIGN_SIZE" in os.environ else "same examples")
 
 
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_auto_num_workers() -> int | None:
-    """A worker more than there are cores, which computes while another waits for a browser, a disk or a process that it started."""
-    if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
-        return None  # xdist reads it
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return cores + 1
-
-
 collect_ignore = ["mutants/run.py"]
 """A program of its own, which imports what only `make mutants` installs."""
 collect_ignore_glob = ["external/*"]
