@@ -82,6 +82,7 @@ def test_a_training_that_ran_away_before_it_ended_is_shown_and_found(rate, repli
     assert np.isinf(run.history.epochs[-1].parts["training"]["loss"]).all()
     assert "loss ∞" in str(run)
     assert "not a number" not in str(run)
+    assert "standard error" not in str(run)
     assert "Results" in report_page(run)
     assert run._repr_html_()
     found = run.doctor(only=["numbers that are not finite", "learning rate"])

@@ -13,6 +13,7 @@ from chainrule.nn import Accuracy, ConfusionMatrix, accuracy, confusion_matrix, 
 from chainrule.numerals import numeral, with_uncertainty
 from chainrule.train.evaluation import Scores, decide
 from chainrule.train.learning_problem import LearningProblem
+from chainrule.train.replicated import standard_error
 
 
 @immutable
@@ -115,7 +116,7 @@ class Evaluation(Shown):
 
     def __str__(self) -> str:
         name, values = self.score
-        loss = f"loss {with_error(self.loss)}{_replicas(len(self.loss))}"
+        loss = f"loss {with_error(self.loss)}{_replicas(self.loss)}"
         if name == "loss":
             return f"{self.part} {loss}" + (f"; R² {UNDEFINED}" if self.targets is not None else "")
         shown = str(self.accuracy()) if name == "accuracy" and len(values) == 1 else with_error(values)
@@ -171,8 +172,10 @@ def with_error(values: Array) -> str:
     mean = float(np.mean(values))
     if len(values) < 2 or not np.isfinite(values).all():
         return numeral(mean)
-    return with_uncertainty(mean, float(np.std(values, ddof=1) / np.sqrt(len(values))))
+    return with_uncertainty(mean, float(standard_error(values)))
 
 
-def _replicas(count: int) -> str:
-    return f" ({count} replicas, ± standard error)" if count > 1 else ""
+def _replicas(values: Array) -> str:
+    """How many there are, and what stands behind ±, where it does: see `with_error`."""
+    error = ", ± standard error" * bool(np.isfinite(values).all())
+    return f" ({len(values)} replicas{error})" if len(values) > 1 else ""
